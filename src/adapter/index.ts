@@ -1,0 +1,7 @@
+/** The adapter contract, as adapters import it. */
+export * from './capabilities.ts'
+export * from './context.ts'
+export * from './contract.ts'
+export * from './errors.ts'
+export * from './facets.ts'
+export * from './sandbox.ts'
