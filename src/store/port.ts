@@ -1,0 +1,403 @@
+/**
+ * What the gateway keeps, as narrow operations. Nothing outside `src/store` may know which store it has.
+ *
+ * Every writing operation is durable when its promise resolves: it survives `kill -9` and loss of power. Operations are
+ * atomic one by one and take effect in the order in which they were called. All times are Unix milliseconds; wallets are
+ * walletKeys; ids are 32-byte arrays. Rejections are `StoreError`.
+ */
+
+export interface Store extends IdentityStore, EnvelopeStore, DeliveryStore, JourneyStore, AdapterStore {
+  /** Opens the files and brings the schema up to date. Refuses a damaged or newer database with a `StoreError`. */
+  open(): Promise<void>
+  /** Finishes what was accepted and closes. Operations after it reject with `store-closed`. */
+  close(): Promise<void>
+  /** Writes and removes a probe row; resolves when it was durable. For readiness. */
+  probe(): Promise<void>
+  /** Removes what is over its time. Called by the gateway on a timer. Returns how many rows went. */
+  prune(limits: PruneLimits): Promise<Record<string, number>>
+  /** Counts for metrics: rows by table and deliveries by network and state. */
+  statistics(): Promise<StoreStatistics>
+}
+
+// ---------------------------------------------------------------- identity
+
+export interface IdentityStore {
+  /** Keeps a challenge until it is used or expires. */
+  putChallenge(challenge: StoredChallenge): Promise<void>
+  /** Reads a challenge without using it. Null when there is none, or it was used. */
+  getChallenge(id: string): Promise<StoredChallenge | null>
+  /**
+   * Uses the challenge up and appends its entry to the wallet's key log, in one transaction.
+   * `used`: unknown or used already. `conflict`: another entry was appended meanwhile (seq or prev no longer fits).
+   * A `revoke` entry also ends the device's sessions and prekeys. `session` is stored in the same transaction.
+   */
+  completeChallenge(input: {
+    challengeId: string
+    entry: StoredKeyEntry
+    session: StoredSession | null
+    at: number
+  }): Promise<'done' | 'used' | 'conflict'>
+  /** The wallet's key log, oldest first. Empty for a wallet never seen. */
+  keyLog(wallet: string): Promise<StoredKeyEntry[]>
+  /** Session by SHA-256 of its token (hex), if it has not expired at `now`. */
+  getSession(tokenHash: string, now: number): Promise<StoredSession | null>
+  deleteSession(tokenHash: string): Promise<void>
+  /** Adds prekeys; one with a known `keyId` is left as it is. */
+  putPrekeys(prekeys: StoredPrekey[]): Promise<void>
+  /** Prekeys of the wallet that are valid at `now`, newest first for each device and suite. */
+  prekeys(wallet: string, now: number): Promise<StoredPrekey[]>
+  /** Makes or changes an endpoint. Answers `taken` when another wallet has this exclusive address. */
+  putEndpoint(endpoint: StoredEndpoint): Promise<'done' | 'taken'>
+  endpoints(wallet: string): Promise<StoredEndpoint[]>
+  /** Reverse look-up. Several wallets where addresses are shared on purpose (Waku buckets). */
+  walletsAt(network: string, address: string): Promise<string[]>
+  putRoute(wallet: string, route: Route): Promise<void>
+  /** Null: the wallet has not chosen; the configured default holds. */
+  getRoute(wallet: string): Promise<Route | null>
+  /** A wallet is served when it has signed in here at least once. */
+  isServed(wallet: string): Promise<boolean>
+}
+
+export interface StoredChallenge {
+  id: string
+  wallet: string
+  /** CAIP-10 account that signs. */
+  account: string
+  action: 'add' | 'revoke'
+  device: Uint8Array
+  label: string
+  /** Canonical CBOR of the key-log entry that the text certifies. */
+  entry: Uint8Array
+  /** The exact text to sign. */
+  message: string
+  createdAt: number
+  expiresAt: number
+}
+
+export interface StoredKeyEntry {
+  wallet: string
+  seq: number
+  hash: Uint8Array
+  entry: Uint8Array
+  /** The wallet's signature: `0x…` hex for EIP-191. */
+  signature: string
+  account: string
+  domain: string
+  action: 'add' | 'revoke' | 'recover' | 'address'
+  device: Uint8Array
+  notBefore: number
+  notAfter: number
+  /** When this gateway took it: revocations count from here. */
+  receivedAt: number
+}
+
+export interface StoredSession {
+  tokenHash: string
+  wallet: string
+  account: string
+  device: Uint8Array
+  createdAt: number
+  expiresAt: number
+}
+
+export interface StoredPrekey {
+  keyId: Uint8Array
+  wallet: string
+  device: Uint8Array
+  suite: number
+  publicKey: Uint8Array
+  notBefore: number
+  notAfter: number
+  /** Canonical CBOR that the device signed, and the signature. */
+  bytes: Uint8Array
+  signature: Uint8Array
+}
+
+export interface StoredEndpoint {
+  wallet: string
+  network: string
+  address: string
+  enabled: boolean
+  /** `derived` from the wallet alone, or `chosen` by it. */
+  source: 'derived' | 'chosen'
+  /** At most one wallet may have the address. */
+  exclusive: boolean
+  updatedAt: number
+}
+
+export interface Route {
+  policy: 'mirror' | 'fallback'
+  /** Networks in order of preference, or by measured latency and stability. */
+  order: string[] | 'ranked'
+  /** `fallback`: milliseconds without an acknowledgement after which the next network is tried too. */
+  fallbackAfterMs: number
+}
+
+// ---------------------------------------------------------------- envelopes and inbox
+
+export interface EnvelopeStore {
+  /**
+   * The one transaction of an accept: envelope, inbox rows, deliveries, aliases and first checkpoints.
+   * For an id that is known it writes nothing but new aliases, and answers `duplicate`.
+   */
+  accept(record: AcceptRecord): Promise<AcceptResult>
+  /** Which of the ids are taken. A look-up that saves work; `accept` decides. */
+  isTaken(id: Uint8Array): Promise<boolean>
+  getEnvelope(id: Uint8Array): Promise<StoredEnvelope | null>
+  /** Id of the envelope that this network message carried. */
+  envelopeOfRemote(network: string, remoteId: string): Promise<Uint8Array | null>
+  /**
+   * One page of a wallet's inbox, oldest first, `seq > after`. `seq` grows with arrival and is never reused; an item that
+   * appears later always has a higher seq than every item seen before.
+   */
+  inbox(query: InboxQuery): Promise<InboxItem[]>
+  /** Lowest seq still kept and highest seq given out, of the whole store: tells whether a cursor can be resumed. */
+  inboxBounds(wallet: string): Promise<{ first: number; last: number }>
+  /** Conversations of a wallet, the one with the latest item first. */
+  conversations(query: { wallet: string; limit: number; before: number | null }): Promise<ConversationSummary[]>
+}
+
+export interface AcceptRecord {
+  id: Uint8Array
+  /** 1 envelope, 2 opaque parcel. */
+  kind: 1 | 2
+  mode: 'sealed' | 'opaque' | 'hop'
+  from: string
+  device: Uint8Array
+  conversation: Uint8Array
+  contentType: string
+  flags: number
+  /** Sender's clock. */
+  created: number
+  /** 0 when it does not expire. */
+  expiresAt: number
+  bytes: Uint8Array
+  certificate: Uint8Array | null
+  /** Canonical CBOR of the hop trace with which it came. */
+  trace: Uint8Array
+  /** `http`, `socket` or a network. */
+  via: string
+  receivedAt: number
+  monotonic: number
+  inbox: { wallet: string; direction: 'received' | 'sent' }[]
+  deliveries: NewDelivery[]
+  alias: { network: string; remoteId: string } | null
+}
+
+export interface NewDelivery {
+  /** Recipient. */
+  wallet: string
+  network: string
+  address: string
+  /** 32 lower-case hex characters, deterministic for (id, network, address). */
+  transactionId: string
+  /** `standby` waits for a fallback; `acknowledged` is there already, having arrived over this very network. */
+  state: 'pending' | 'standby' | 'acknowledged'
+  /** Place in the route's order, from 0. */
+  rank: number
+  /** Not before this time; for `standby`: when to be activated if nothing was acknowledged. Null: only by a certain failure. */
+  notBefore: number | null
+}
+
+export type AcceptResult =
+  | { outcome: 'accepted'; seq: number; deliveries: Delivery[] }
+  | { outcome: 'duplicate'; seq: number; deliveries: Delivery[] }
+
+export interface StoredEnvelope {
+  seq: number
+  id: Uint8Array
+  kind: 1 | 2
+  mode: 'sealed' | 'opaque' | 'hop'
+  from: string
+  device: Uint8Array
+  conversation: Uint8Array
+  contentType: string
+  flags: number
+  created: number
+  expiresAt: number
+  bytes: Uint8Array
+  certificate: Uint8Array | null
+  trace: Uint8Array
+  via: string
+  receivedAt: number
+  /** Wallets in whose inbox it is, sender included. */
+  wallets: string[]
+}
+
+export interface InboxQuery {
+  wallet: string
+  after: number
+  limit: number
+  conversation: Uint8Array | null
+}
+
+export interface InboxItem {
+  seq: number
+  id: Uint8Array
+  direction: 'received' | 'sent'
+  mode: 'sealed' | 'opaque' | 'hop'
+  from: string
+  conversation: Uint8Array
+  contentType: string
+  flags: number
+  created: number
+  receivedAt: number
+  via: string
+  bytes: Uint8Array
+  certificate: Uint8Array | null
+}
+
+export interface ConversationSummary {
+  conversation: Uint8Array
+  /** The other wallets, as far as the last item names them. */
+  from: string
+  lastSeq: number
+  lastId: Uint8Array
+  lastAt: number
+  items: number
+}
+
+// ---------------------------------------------------------------- deliveries
+
+export type DeliveryState =
+  /** A later choice of a fallback route. */
+  | 'standby'
+  /** To be sent as soon as `nextAt` has come. */
+  | 'pending'
+  /** An adapter is working on it, until `leaseUntil`. */
+  | 'dispatching'
+  /** Sent, answer lost; looked up before any resend. */
+  | 'uncertain'
+  /** The network has taken it. */
+  | 'acknowledged'
+  /** Given up, with `reason`. Can be replayed. */
+  | 'dead'
+  /** Not needed any more: another network of a fallback route carried it, or it expired. */
+  | 'superseded'
+
+export interface Delivery {
+  id: number
+  envelopeSeq: number
+  envelopeId: Uint8Array
+  conversation: Uint8Array
+  wallet: string
+  network: string
+  address: string
+  transactionId: string
+  state: DeliveryState
+  rank: number
+  attempt: number
+  /** Next try, or activation of a standby. Null: none planned. */
+  nextAt: number | null
+  reason: string | null
+  remoteIds: string[]
+  createdAt: number
+  updatedAt: number
+}
+
+export interface DeliveryStore {
+  /** Deliveries in `pending`, `dispatching` or `uncertain`, and `standby` ones with a time, oldest first. For start-up. */
+  openDeliveries(query: { afterId: number; limit: number }): Promise<Delivery[]>
+  getDelivery(id: number): Promise<Delivery | null>
+  deliveriesOf(envelopeId: Uint8Array): Promise<Delivery[]>
+  /** For operators, newest first. */
+  listDeliveries(query: {
+    state: DeliveryState | null
+    network: string | null
+    limit: number
+    beforeId: number | null
+  }): Promise<Delivery[]>
+  /**
+   * Moves a delivery from one of `from` to `to`, writes its checkpoint and aliases in the same transaction.
+   * Answers the delivery as it now is, and whether the move happened; it does not when the state was another.
+   */
+  moveDelivery(move: DeliveryMove): Promise<{ moved: boolean; delivery: Delivery | null }>
+}
+
+export interface DeliveryMove {
+  id: number
+  from: DeliveryState[]
+  to: DeliveryState
+  attempt?: number
+  nextAt?: number | null
+  reason?: string | null
+  /** Network ids by which an echo will be recognised. */
+  remoteIds?: string[]
+  checkpoint?: Omit<Checkpoint, 'deliveryId' | 'network' | 'wallet'>
+  at: number
+}
+
+// ---------------------------------------------------------------- journey
+
+export type CheckpointName =
+  | 'accepted'
+  | 'persisted'
+  | 'dispatched'
+  | 'remoteAcknowledged'
+  | 'remoteEcho'
+  | 'delivered'
+  | 'read'
+
+export interface Checkpoint {
+  name: CheckpointName
+  status: 'success' | 'willRetry' | 'failure' | 'uncertain' | 'superseded'
+  /** Wall clock, Unix milliseconds. */
+  at: number
+  /** Monotonic clock of the gateway process, milliseconds with fractions. Comparable within one process run only. */
+  monotonic: number
+  deliveryId: number | null
+  /** `http`, `socket` or a network. */
+  network: string | null
+  wallet: string | null
+  /** Stable code or short reason; no addresses. */
+  detail: string | null
+}
+
+export interface JourneyStore {
+  addCheckpoints(envelopeId: Uint8Array, checkpoints: Checkpoint[]): Promise<void>
+  /** In the order in which they were written. */
+  journey(envelopeId: Uint8Array): Promise<Checkpoint[]>
+}
+
+// ---------------------------------------------------------------- adapters
+
+export interface AdapterStore {
+  getAdapterValue(network: string, key: string): Promise<string | null>
+  setAdapterValue(network: string, key: string, value: string | null): Promise<void>
+  /** Notes that a network message carried this envelope. */
+  addAlias(network: string, remoteId: string, envelopeId: Uint8Array, at: number): Promise<void>
+  /** Pairs of addresses on `network` between which envelopes went since `since`, for per-pair histories. */
+  recentPairs(network: string, since: number, limit: number): Promise<{ local: string; peer: string }[]>
+}
+
+export interface PruneLimits {
+  /** Envelopes, inbox rows, deliveries and journeys received before this time go, once no delivery is open. */
+  envelopesBefore: number
+  aliasesBefore: number
+  /** Used or expired challenges and expired sessions and prekeys. */
+  now: number
+}
+
+export interface StoreStatistics {
+  envelopes: number
+  wallets: number
+  deliveries: { network: string; state: DeliveryState; count: number }[]
+  bytes: number
+}
+
+export type StoreErrorCode =
+  | 'store-closed'
+  | 'store-corrupt'
+  | 'store-newer'
+  | 'store-full'
+  | 'store-read-only'
+  | 'store-failed'
+
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  readonly code: StoreErrorCode
+  constructor(code: StoreErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
