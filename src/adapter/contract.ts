@@ -66,6 +66,9 @@ export interface Adapter {
    */
   send(intent: SendIntent, signal: AbortSignal): Promise<Receipt>
 
+  /** What a wallet's own client needs to know to join the network beside this gateway. Public data only. */
+  describe?(): Record<string, unknown>
+
   history?: HistoryFacet
   identity?: IdentityFacet
   webhook?: WebhookFacet
