@@ -1,0 +1,92 @@
+/** What the identity part offers to the rest of the gateway. */
+import type { Route, StoredEndpoint, StoredKeyEntry, StoredPrekey } from '../store/port.ts'
+
+/** A signed-in caller. Object access is decided by `wallet`, never by a path alone. */
+export interface Session {
+  wallet: string
+  /** CAIP-10 account that signed in, EIP-55 checksummed. */
+  account: string
+  device: Uint8Array
+  expiresAt: number
+}
+
+export interface ChallengeRequest {
+  /** CAIP-10 account, e.g. `eip155:1:0x…`, or a bare EVM address, which stands for chain 1. */
+  wallet: string
+  device: { publicKey: Uint8Array; label: string }
+  /** `add` (default) certifies the device and signs in; `revoke` takes the device's certificate away. */
+  action?: 'add' | 'revoke'
+}
+
+export interface Challenge {
+  challengeId: string
+  /** EIP-4361 / CAIP-122 text, to be signed as it is. */
+  message: string
+  expiresAt: number
+  /** Canonical CBOR of the key-log entry whose hash the text certifies, so that the client can check it before it signs. */
+  entry: Uint8Array
+}
+
+export interface SignedIn {
+  /** Bearer token; null after `revoke`. */
+  token: string | null
+  expiresAt: number | null
+  wallet: string
+  /** Certificate of the device, to be put into frames. */
+  certificate: Uint8Array
+}
+
+/** Whether a device may sign for a wallet, at the time this gateway received the message. */
+export type DeviceStatus = 'certified' | 'unknown' | 'expired' | 'revoked' | 'certificateInvalid'
+
+/** The part of identity on which the relay leans. */
+export interface DeviceTrust {
+  /**
+   * Decides by the key log where there is one, else by the certificate that came along (which is then remembered only as
+   * a cached verdict, never appended to a log). `receivedAt` counts, not the sender's clock.
+   */
+  deviceStatus(input: {
+    wallet: string
+    device: Uint8Array
+    certificate: Uint8Array | null
+    receivedAt: number
+  }): Promise<DeviceStatus>
+  /** Certificate of a device from the key log, to go along with frames that leave. Null when the log lacks it. */
+  certificateOf(wallet: string, device: Uint8Array): Promise<Uint8Array | null>
+}
+
+/** The address map and routes, as the relay reads them. */
+export interface Directory {
+  /** Has the wallet signed in here? */
+  isServed(wallet: string): Promise<boolean>
+  /** Enabled endpoints of a served wallet. */
+  endpoints(wallet: string): Promise<StoredEndpoint[]>
+  /** The wallet's own choice, or the configured default. */
+  route(wallet: string): Promise<Route>
+}
+
+export interface Identity extends DeviceTrust, Directory {
+  challenge(request: ChallengeRequest): Promise<Challenge>
+  verify(input: { challengeId: string; signature: string }): Promise<SignedIn>
+  /** Null for an unknown or expired token. */
+  authenticate(token: string): Promise<Session | null>
+  signOut(token: string): Promise<void>
+  publishPrekeys(session: Session, prekeys: { bytes: Uint8Array; signature: Uint8Array }[]): Promise<number>
+  keys(wallet: string): Promise<{ log: StoredKeyEntry[]; prekeys: StoredPrekey[] }>
+  allEndpoints(wallet: string): Promise<StoredEndpoint[]>
+  setEndpoint(
+    session: Session,
+    input: { network: string; address?: string; enabled: boolean },
+  ): Promise<StoredEndpoint>
+  setRoute(session: Session, route: Route): Promise<Route>
+  /** Turns what a user types (CAIP-10, walletKey, EVM address) into a walletKey. Throws `IdentityError`. */
+  walletKey(text: string): string
+}
+
+/** What identity asks of the running networks. */
+export interface NetworkAddresses {
+  /** Networks on which a wallet has an address without doing anything, with that address. */
+  derived(wallet: string): { network: string; address: string; exclusive: boolean }[]
+  isAddress(network: string, address: string): boolean
+  isEnabled(network: string): boolean
+}

@@ -1,0 +1,58 @@
+/**
+ * Live subscribers of this process. Items reach it after they are durable; a subscriber that falls behind is told so and
+ * catches up from the store, so that a slow reader never holds memory.
+ */
+import type { InboxItem } from '../store/port.ts'
+
+export interface Subscriber {
+  /** Must not block or throw. Returns false when the subscriber takes no more; it is then removed and `dropped` called. */
+  item(item: InboxItem): boolean
+  /** Called once when the hub lets go of the subscriber without its asking. */
+  dropped(): void
+}
+
+export interface LiveHub {
+  subscribe(wallet: string, subscriber: Subscriber): () => void
+  publish(wallet: string, item: InboxItem): void
+  /** Drops every subscriber, e.g. at shutdown. */
+  close(): void
+  readonly subscribers: number
+}
+
+export function createLiveHub(): LiveHub {
+  const byWallet = new Map<string, Set<Subscriber>>()
+  let count = 0
+
+  function remove(wallet: string, subscriber: Subscriber): boolean {
+    const subscribers = byWallet.get(wallet)
+    if (!subscribers?.delete(subscriber)) return false
+    if (subscribers.size === 0) byWallet.delete(wallet)
+    count--
+    return true
+  }
+
+  return {
+    subscribe(wallet, subscriber) {
+      const subscribers = byWallet.get(wallet) ?? new Set()
+      byWallet.set(wallet, subscribers)
+      if (!subscribers.has(subscriber)) {
+        subscribers.add(subscriber)
+        count++
+      }
+      return () => void remove(wallet, subscriber)
+    },
+    publish(wallet, item) {
+      for (const subscriber of byWallet.get(wallet) ?? []) {
+        if (!subscriber.item(item) && remove(wallet, subscriber)) subscriber.dropped()
+      }
+    },
+    close() {
+      for (const [wallet, subscribers] of byWallet) {
+        for (const subscriber of subscribers) if (remove(wallet, subscriber)) subscriber.dropped()
+      }
+    },
+    get subscribers() {
+      return count
+    },
+  }
+}

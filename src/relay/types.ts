@@ -1,0 +1,99 @@
+/** What the relay offers to the rest of the gateway, and what it asks for. */
+import type { Adapter, AdapterDefinition, Capabilities, DeliverResult, Inbound, StateReport } from '../adapter/index.ts'
+import type { Checkpoint, Delivery, DeliveryState, InboxItem } from '../store/port.ts'
+
+export interface Relay {
+  /** Loads open deliveries, starts the lanes and timers. */
+  start(): Promise<void>
+  /** Stops taking work, waits for what is in flight (up to the signal), leaves the rest in the store. */
+  stop(signal: AbortSignal): Promise<void>
+  /**
+   * Takes an envelope from a wallet's own client. Resolves when it is durable (`202`). Throws `RelayError`, `EnvelopeError`.
+   * `submitter`: wallet of the session; it must be the envelope's sender.
+   */
+  submit(input: { sealed: Uint8Array; via: 'http' | 'socket'; submitter: string }): Promise<Accepted>
+  /** Takes a frame heard on a network. Never throws for bad frames: they are `refused` with their code. */
+  hear(network: string, inbound: Inbound): Promise<DeliverResult>
+  /** Walks a network's history now. */
+  reconcile(network: string, signal: AbortSignal): Promise<{ heard: number; accepted: number }>
+  /** Notes what a client says has arrived or been read. Only for envelopes in the wallet's inbox. */
+  receipts(wallet: string, receipts: ClientReceipt[]): Promise<number>
+  /** Sends a dead or superseded delivery again. */
+  replay(deliveryId: number): Promise<Delivery>
+  journey(id: Uint8Array): Promise<{ checkpoints: Checkpoint[]; deliveries: Delivery[] }>
+}
+
+export interface Accepted {
+  id: Uint8Array
+  duplicate: boolean
+  deliveries: { network: string; wallet: string; state: DeliveryState }[]
+}
+
+export interface ClientReceipt {
+  id: Uint8Array
+  /** `http` or the network over which it came. */
+  network: string
+  kind: 'delivered' | 'read'
+  /** Client's clock, Unix milliseconds. */
+  at: number
+}
+
+/** The running adapters, as the relay and the HTTP API see them. */
+export interface Networks {
+  /** In the configured order. */
+  list(): NetworkStatus[]
+  get(network: string): RunningNetwork | undefined
+  restart(network: string): Promise<void>
+  start(): Promise<void>
+  stop(signal: AbortSignal): Promise<void>
+  onState(listener: (network: string, report: StateReport) => void): () => void
+}
+
+export interface RunningNetwork {
+  name: string
+  definition: AdapterDefinition
+  adapter: Adapter
+}
+
+export interface NetworkStatus extends StateReport {
+  network: string
+  title: string
+  /** Since when it is in this state, Unix milliseconds. */
+  since: number
+  sandbox: boolean
+  capabilities: Capabilities
+  limits: { maxFrameBytes: number }
+  /** The gateway's own address on the network. */
+  address: string | null
+  description: Record<string, unknown>
+}
+
+/** Told of everything that happens; metrics and logs implement it. Must not throw. */
+export interface RelayObserver {
+  accepted(via: string, outcome: 'accepted' | 'duplicate' | 'echo' | 'refused', code: string | null, milliseconds: number): void
+  dispatched(network: string, outcome: DeliveryOutcome, milliseconds: number): void
+  reconciled(network: string, heard: number, accepted: number): void
+  networkState(network: string, report: StateReport): void
+}
+
+export type DeliveryOutcome = 'acknowledged' | 'willRetry' | 'uncertain' | 'dead' | 'superseded'
+
+/** Where the relay hands inbox items for live subscribers, after they are durable. */
+export interface LivePublisher {
+  publish(wallet: string, item: InboxItem): void
+}
+
+export interface RelaySettings {
+  /** Largest sealed envelope in bytes. */
+  maxEnvelopeBytes: number
+  maxRecipients: number
+  /** How far a sender's clock may run ahead, milliseconds. */
+  maxFutureMs: number
+  retry: { scheduleMs: number[]; growth: number; maxMs: number; maxAttempts: number; spread: number }
+  sendTimeoutMs: number
+  /** A delivery that waits for a retry holds its lane at most this long. */
+  laneHoldMs: number
+  maxInFlightPerNetwork: number
+  reconcileIntervalMs: number
+  reconcileOverlapMs: number
+}
