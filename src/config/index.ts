@@ -1,0 +1,2 @@
+export * from './load.ts'
+export { type Config, configSchema, routeSchema } from './schema.ts'

@@ -1,0 +1,156 @@
+/**
+ * The configuration file, key by key. Descriptions and defaults here are the source of `docs/reference/config.md` and
+ * `config/schema.json`. The keys under `networks.<network>` belong to each adapter's own schema.
+ */
+import { z } from 'zod'
+
+const milliseconds = (fallback: number, description: string) =>
+  z.int().min(0).max(2_147_483_647).default(fallback).describe(`${description} Milliseconds.`)
+
+const positive = (fallback: number, description: string) =>
+  z.int().min(1).default(fallback).describe(description)
+
+export const routeSchema = z.strictObject({
+  policy: z
+    .enum(['mirror', 'fallback'])
+    .default('mirror')
+    .describe(
+      '`mirror` sends a copy to every endpoint of the recipient; `fallback` goes on to the next only when one fails.',
+    ),
+  order: z
+    .union([z.array(z.string()).min(1), z.literal('ranked')])
+    .default(['trtc', 'waku', 'xmtp', 'push'])
+    .describe('Networks in order of preference, or `ranked`: by measured latency and stability.'),
+  fallbackAfterMs: milliseconds(5_000, 'With `fallback`: how long to wait for an acknowledgement.'),
+})
+
+export const configSchema = z.strictObject({
+  server: z
+    .strictObject({
+      host: z
+        .string()
+        .default('127.0.0.1')
+        .describe('Address to listen on. `0.0.0.0` opens the gateway to the network: put TLS in front.'),
+      port: z.int().min(0).max(65_535).default(8787).describe('Port to listen on; 0 takes any free one.'),
+      publicUrl: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe(
+          'Address under which clients and webhooks reach the gateway. Default: built from host and port.',
+        ),
+      trustProxy: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Take the client address from `X-Forwarded-For`. Only behind a proxy that sets it; anyone can forge it otherwise.',
+        ),
+      corsOrigins: z
+        .array(z.string())
+        .default([])
+        .describe('Web origins that may call the API from a browser; `*` for any.'),
+      shutdownMs: milliseconds(10_000, 'How long work in flight is waited for at shutdown.'),
+    })
+    .prefault({}),
+  identity: z
+    .strictObject({
+      domain: z
+        .string()
+        .regex(/^[a-z0-9.-]+(:\d+)?$/)
+        .optional()
+        .describe(
+          'Domain that wallets see in the text they sign (EIP-4361). Default: host of `server.publicUrl`.',
+        ),
+      trustedDomains: z
+        .array(z.string())
+        .default([])
+        .describe(
+          'Domains of other gateways whose device certificates are accepted. This gateway’s own is always among them.',
+        ),
+      sessionHours: positive(168, 'How long a bearer token is valid. Hours.'),
+      challengeMinutes: positive(5, 'How long a text waits for its signature. Minutes.'),
+    })
+    .prefault({}),
+  data: z
+    .strictObject({
+      directory: z
+        .string()
+        .optional()
+        .describe(
+          'Folder of the databases and the gateway’s key. Default: `data`; in the sandbox a temporary folder.',
+        ),
+      retentionDays: positive(30, 'How long envelopes, inbox items and journeys are kept. Days.'),
+    })
+    .prefault({}),
+  route: routeSchema.prefault({}).describe('Route of wallets that have not chosen one.'),
+  relay: z
+    .strictObject({
+      maxEnvelopeBytes: positive(131_072, 'Largest sealed envelope. Bytes.'),
+      maxRecipients: positive(64, 'Largest number of recipients of an envelope.'),
+      maxInFlightPerNetwork: positive(32, 'How many sends may be under way at once on one network.'),
+      sendTimeoutMs: milliseconds(
+        15_000,
+        'How long one send may take before its outcome counts as uncertain.',
+      ),
+      laneHoldMs: milliseconds(
+        30_000,
+        'How long a delivery that waits for its retry holds back later ones of its conversation.',
+      ),
+      maxAttempts: positive(40, 'How often a delivery is tried before it is dead.'),
+      reconcileIntervalMs: milliseconds(
+        60_000,
+        'How often the history of a network is walked for messages that its stream lost.',
+      ),
+      reconcileOverlapMs: milliseconds(60_000, 'How far a walk starts before the last one.'),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      walletPerSecond: positive(50, 'Envelopes a second of one wallet, sustained.'),
+      walletBurst: positive(200, 'Envelopes that one wallet may submit at once.'),
+      addressPerSecond: positive(100, 'Requests a second of one client address, sustained.'),
+      addressBurst: positive(400, 'Requests that one client address may make at once.'),
+      signInsPerMinute: positive(30, 'Challenges a minute of one client address.'),
+      streamsPerWallet: positive(20, 'Live streams and sockets of one wallet.'),
+      streamBufferBytes: positive(
+        1_048_576,
+        'Bytes that may wait for a slow reader before its stream is cut (it can resume).',
+      ),
+    })
+    .prefault({}),
+  admin: z
+    .strictObject({
+      token: z
+        .string()
+        .min(16)
+        .optional()
+        .describe('Token of `/v1/admin/*`, at least 16 characters. Without it these routes do not exist.'),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+        .default('info')
+        .describe('Least severe line that is written.'),
+    })
+    .prefault({}),
+  networks: z
+    .record(z.string(), z.union([z.literal('sandbox'), z.record(z.string(), z.unknown())]))
+    .default({})
+    .describe(
+      'The networks to join. `sandbox` starts a local stand-in. Without any, all sandboxes are started.',
+    ),
+})
+
+export type Config = z.output<typeof configSchema>
+
+/** Environment variables that set one key of the file, stronger than the file. Each also exists as `<NAME>_FILE`, naming a file with the value. */
+export const environmentKeys: readonly { name: string; path: readonly string[]; number?: true }[] = [
+  { name: 'CAUSEWAY_HOST', path: ['server', 'host'] },
+  { name: 'CAUSEWAY_PORT', path: ['server', 'port'], number: true },
+  { name: 'CAUSEWAY_PUBLIC_URL', path: ['server', 'publicUrl'] },
+  { name: 'CAUSEWAY_DOMAIN', path: ['identity', 'domain'] },
+  { name: 'CAUSEWAY_DATA_DIRECTORY', path: ['data', 'directory'] },
+  { name: 'CAUSEWAY_ADMIN_TOKEN', path: ['admin', 'token'] },
+  { name: 'CAUSEWAY_LOG_LEVEL', path: ['log', 'level'] },
+]
