@@ -1,0 +1,43 @@
+export type ClientErrorCode =
+  /** The gateway answered with a problem; `problem` is its code. */
+  | 'gateway-refused'
+  /** No answer: connection refused, reset or timed out. */
+  | 'gateway-unreachable'
+  /** An answer that does not follow the API. */
+  | 'gateway-answer-invalid'
+  /** The text to sign is not the one that this device asked for. */
+  | 'challenge-not-ours'
+  | 'not-signed-in'
+  /** The peer has no device that could read a message. */
+  | 'peer-unreachable'
+  /** The peer's key log or prekeys do not verify, or differ from what was seen before. */
+  | 'peer-not-trusted'
+  /** A received message is not for this wallet. */
+  | 'message-not-ours'
+  | 'message-expired'
+  | 'message-from-future'
+  /** The sender's device is not certified by the sender's wallet, or was revoked. */
+  | 'sender-not-trusted'
+  /** The kind of frame cannot be opened by this version of the client. */
+  | 'message-unsupported'
+
+/** Every error of the client library, besides `EnvelopeError` and `IdentityError` of its building blocks. */
+export class ClientError extends Error {
+  override readonly name = 'ClientError'
+  readonly code: ClientErrorCode
+  /** HTTP status, for `gateway-refused`. */
+  readonly status: number | undefined
+  /** Stable problem code of the gateway, for `gateway-refused`. */
+  readonly problem: string | undefined
+
+  constructor(
+    code: ClientErrorCode,
+    message: string,
+    options: { cause?: unknown; status?: number; problem?: string } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.status = options.status
+    this.problem = options.problem
+  }
+}

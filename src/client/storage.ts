@@ -1,0 +1,31 @@
+/**
+ * Where a client keeps its device key, prekeys, token and what it has seen. Everything is text. The values hold private
+ * keys: give each wallet and application its own storage, and protect it as the platform allows.
+ */
+export interface ClientStorage {
+  get(key: string): Promise<string | null>
+  set(key: string, value: string): Promise<void>
+  delete(key: string): Promise<void>
+}
+
+/** Forgets everything with the process: each start is a new device. For tests and scripts. */
+export function memoryStorage(): ClientStorage {
+  const values = new Map<string, string>()
+  return {
+    get: async (key) => values.get(key) ?? null,
+    set: async (key, value) => void values.set(key, value),
+    delete: async (key) => void values.delete(key),
+  }
+}
+
+/** Browser storage, e.g. `window.localStorage`, under a prefix. */
+export function webStorage(
+  storage: { getItem(key: string): string | null; setItem(key: string, value: string): void; removeItem(key: string): void },
+  prefix = 'causeway.',
+): ClientStorage {
+  return {
+    get: async (key) => storage.getItem(prefix + key),
+    set: async (key, value) => storage.setItem(prefix + key, value),
+    delete: async (key) => storage.removeItem(prefix + key),
+  }
+}
