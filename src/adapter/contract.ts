@@ -57,11 +57,15 @@ export interface Adapter {
    * rejects for connection trouble: that is reported through `context.state(...)`.
    */
   start(signal: AbortSignal): Promise<void>
-  /** Closes every socket, timer and file. May be called at any time, more than once. */
+  /**
+   * Closes every socket, timer and file, ends a `start` that is under way, and reports `stopped`. May be called at any
+   * time, more than once. Nothing is delivered afterwards, until `start` is called again.
+   */
   stop(signal: AbortSignal): Promise<void>
   capabilities(): Capabilities
   /**
    * Puts one frame on the network. Called with the same `transactionId` for every retry of one delivery.
+   * Before `start`, after `stop` and while the network is certainly out of reach it rejects with `retryable`.
    * Rejects only with `AdapterError`; when `signal` aborts after the frame may have left, with class `uncertain`.
    */
   send(intent: SendIntent, signal: AbortSignal): Promise<Receipt>

@@ -8,7 +8,10 @@ export interface HistoryFacet {
    * the start of each completed walk and passes it as the next `since`, less an overlap; repeats are expected and harmless.
    */
   walk(query: HistoryQuery, signal: AbortSignal): AsyncIterable<Inbound>
-  /** Looks for an earlier send of this intent: its receipt, or null when the network certainly does not have it. */
+  /**
+   * Looks for an earlier send of this intent: its receipt, or null when the network certainly does not have it. Where
+   * the network cannot be asked it rejects with `retryable`: null would have the message sent a second time.
+   */
   find(intent: SendIntent, signal: AbortSignal): Promise<Receipt | null>
 }
 

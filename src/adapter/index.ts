@@ -1,5 +1,6 @@
 /** The adapter contract, as adapters import it. */
 export * from './capabilities.ts'
+export * from './clock.ts'
 export * from './context.ts'
 export * from './contract.ts'
 export * from './errors.ts'

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { type Check, neverAborted } from '../bench.ts'
+import { settles } from '../wait.ts'
+
+export const identityChecks: Check[] = [
+  {
+    name: 'addressOf is deterministic, well-formed and answers before start',
+    async run(bench) {
+      const { adapter } = bench.open()
+      if (!adapter.identity) return
+      for (const { wallet, address } of bench.harness.wallets) {
+        const derived = adapter.identity.addressOf(wallet)
+        assert.equal(
+          bench.open().adapter.identity?.addressOf(wallet),
+          derived,
+          'two adapters derive different addresses',
+        )
+        if (derived !== null) {
+          assert.equal(
+            derived,
+            address,
+            'addressOf differs from the address at which the wallet has its client',
+          )
+        }
+        assert.ok(adapter.identity.isAddress(address), 'isAddress must take an address of the network')
+      }
+      for (const wrong of ['', ' ', 'no address \u0000 of any network']) {
+        assert.equal(
+          adapter.identity.isAddress(wrong),
+          false,
+          `isAddress must refuse ${JSON.stringify(wrong)}`,
+        )
+      }
+    },
+  },
+  {
+    name: 'each wallet has an address of its own, unless the network shares them on purpose',
+    async run(bench) {
+      const { identity } = bench.open().adapter
+      if (!identity || bench.harness.sharesAddresses) return
+      const addresses = Array.from({ length: 200 }, () => identity.addressOf(bench.stranger()))
+      const derived = addresses.filter((address) => address !== null)
+      assert.equal(new Set(derived).size, derived.length, 'two wallets have the same address')
+      for (const address of derived)
+        assert.ok(identity.isAddress(address), 'isAddress(addressOf(wallet)) must hold')
+    },
+  },
+  {
+    name: 'provision may be repeated, and the wallet can receive afterwards',
+    async run(bench) {
+      const opened = await bench.connect()
+      const { identity } = opened.adapter
+      if (!identity?.provision) return
+      const wallet = bench.stranger()
+      const address = identity.addressOf(wallet)
+      const endpoints = address === null ? [bench.bob] : [bench.bob, { wallet, address }]
+      for (const endpoint of endpoints) {
+        await settles(identity.provision(endpoint, neverAborted()), 'provision')
+        await settles(identity.provision(endpoint, neverAborted()), 'provision again')
+        await bench.send(opened, bench.intent({ to: endpoint }))
+      }
+    },
+  },
+  {
+    name: "the gateway's own address has the network's form",
+    async run(bench) {
+      const { identity } = (await bench.connect()).adapter
+      const own = identity?.ownAddress() ?? null
+      if (own !== null) assert.ok(identity?.isAddress(own))
+    },
+  },
+]

@@ -1,0 +1,53 @@
+/** What an adapter's author gives to the contract suite. This interface is stable: additions are optional. */
+import type { Capabilities } from '../capabilities.ts'
+import type { AdapterDefinition } from '../contract.ts'
+
+/** A network that runs on loopback or in memory, native clients on it, and the adapter under test. */
+export interface ContractHarness {
+  definition: AdapterDefinition
+  /** Input of `definition.config` that joins a gateway to the network. Used again for every adapter that a check makes. */
+  config: unknown
+  network: NetworkProbe
+  /** Two wallets or more, each with a native client attached at `address` before `setup` resolves. */
+  wallets: TestWallet[]
+  /** Wallets share addresses on purpose (Waku's buckets), so that uniqueness is not demanded. */
+  sharesAddresses?: boolean
+  /**
+   * Capabilities that the network shows at times and which are therefore declared false, each with the reason. For
+   * these the suite does not demand that the behaviour is absent.
+   *
+   * @example { idempotentSend: 'the same hash is refused only while the first is in the seen-cache' }
+   */
+  conditional?: Partial<Record<keyof Capabilities, string>>
+  /**
+   * For networks that call webhooks. The suite serves `adapter.webhook` at `POST <baseUrl>/hooks/<network>/<secret>`
+   * while a check's adapter is started, and announces it here before `start`.
+   */
+  connectGateway?(gateway: { baseUrl: string }): void | Promise<void>
+  teardown(): Promise<void>
+}
+
+export interface TestWallet {
+  /** walletKey, `eip155:*:0x<40 lower hex>` */
+  wallet: string
+  /** The wallet's address on this network. */
+  address: string
+}
+
+/** The network as its native clients see it. */
+export interface NetworkProbe {
+  /**
+   * The native client at `from` sends `frame` to `to`, in the carriage that clients use. Resolves when the network has
+   * taken it, with the id that the adapter is expected to report, or null where a client is not told that id.
+   */
+  inject(frame: Uint8Array, route: { from: string; to: string }): Promise<string | null>
+  /** Frames that the native client at `address` has got so far, in order of arrival, repeats included. */
+  received(address: string): Promise<Uint8Array[]>
+  /**
+   * Cuts the gateway off from the network, or lets it back. Native clients stay connected and `inject` goes on working.
+   * Resolves when it is in force. Absent: the checks that need an outage assert nothing.
+   */
+  outage?(on: boolean): Promise<void>
+  /** Makes the network deliver a message that the gateway had already once more. Absent: only history repeats are checked. */
+  redeliver?(remoteId: string): Promise<void>
+}
