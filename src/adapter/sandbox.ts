@@ -32,7 +32,28 @@ export interface SandboxOptions {
   port?: number
 }
 
+/** A wallet's own client on the network, made with the network's unmodified SDK and knowing nothing of the gateway. */
+export interface NetworkClient {
+  /** Puts a frame on the network for an address. Resolves with the network's id of the message. */
+  send(address: string, frame: Uint8Array): Promise<string>
+  /** Frames that arrive for this client's address; `from` as far as the network says. */
+  onFrame(listener: (frame: Uint8Array, from: string | null) => void): void
+  /** Closes connections and ends child processes. */
+  close(): Promise<void>
+}
+
+export interface NetworkClientInput {
+  /** The client's own address on the network. */
+  address: string
+  /** `describe()` of the gateway's adapter, as `GET /v1/networks` shows it. */
+  description: Record<string, unknown>
+  /** From `POST /v1/networks/<network>/credentials`, on networks that need them. */
+  credentials: Record<string, string | number> | null
+}
+
 /** The module shape of `adapters/<network>/sandbox/index.ts`. */
 export interface SandboxModule {
   startSandbox(options?: SandboxOptions): Promise<Sandbox>
+  /** Joins the network as a wallet would, with the real SDK. For the demo, tests and latency research. */
+  connectClient(input: NetworkClientInput): Promise<NetworkClient>
 }
