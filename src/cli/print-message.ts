@@ -1,0 +1,29 @@
+import type { InboxEntry } from '../client/index.ts'
+import { displayWallet } from '../identity/index.ts'
+import { type CommandInput, style } from './command.ts'
+
+/** Prints a message, or why it could not be opened. */
+export function printMessage(input: CommandInput, entry: InboxEntry): void {
+  if (input.json) {
+    const { message, error } = entry
+    input.print(
+      JSON.stringify({
+        id: entry.id,
+        cursor: entry.cursor,
+        ...(message
+          ? { from: message.from, direction: message.direction, contentType: message.contentType, text: message.text, createdAt: message.createdAt, via: message.via }
+          : { error: error?.code ?? 'unknown' }),
+      }),
+    )
+    return
+  }
+  if (!entry.message) {
+    input.print(`${style('yellow', 'cannot be opened')} ${entry.id.slice(0, 16)}: ${entry.error?.message ?? ''}`)
+    return
+  }
+  const { message } = entry
+  const time = new Date(message.createdAt).toISOString().slice(11, 19)
+  const who = message.direction === 'sent' ? 'you' : displayWallet(message.from)
+  const body = message.text ?? message.content.fallback ?? `[${message.contentType}]`
+  input.print(`${style('dim', time)} ${style('bold', who)} ${style('dim', `over ${message.via}`)}  ${body}`)
+}
