@@ -1,0 +1,43 @@
+/** Stable codes of everything that `src/identity` refuses. They are part of the HTTP API: never rename one. */
+export type IdentityErrorCode =
+  | 'account-malformed'
+  | 'account-checksum'
+  | 'identity-namespace-unsupported'
+  | 'domain-malformed'
+  | 'device-key-malformed'
+  | 'device-label-malformed'
+  | 'device-unknown'
+  | 'challenge-unknown'
+  | 'challenge-expired'
+  | 'challenge-superseded'
+  | 'wallet-signature-invalid'
+  | 'key-entry-malformed'
+  | 'key-entry-lifetime'
+  | 'key-action-unsupported'
+  | 'key-log-broken'
+  | 'key-log-forked'
+  | 'key-log-untrusted-domain'
+  | 'certificate-malformed'
+  | 'certificate-untrusted-domain'
+  | 'prekey-malformed'
+  | 'prekey-foreign'
+  | 'prekey-signature-invalid'
+  | 'prekey-lifetime'
+  | 'endpoint-taken'
+  | 'endpoint-address-invalid'
+  | 'network-not-enabled'
+  | 'route-invalid'
+
+/**
+ * The one error class of the identity part. The message says what is wrong and what to do; it never holds keys, tokens,
+ * signatures or whole wallet addresses.
+ */
+export class IdentityError extends Error {
+  override readonly name = 'IdentityError'
+  readonly code: IdentityErrorCode
+
+  constructor(code: IdentityErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

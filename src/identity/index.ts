@@ -1,0 +1,57 @@
+/**
+ * Identity, the part that anyone can check alone: accounts, the text that a wallet signs, key logs, certificates, prekeys.
+ * Pure functions; runs unchanged in browsers. The gateway's service stands in `service.ts`.
+ */
+export {
+  type Account,
+  accountText,
+  displayWallet,
+  type Namespace,
+  parseAccount,
+  parseWallet,
+  type WalletKind,
+  walletKeyOf,
+  walletKind,
+} from './caip.ts'
+export {
+  type CertifiedDevice,
+  certificateStatus,
+  decodeCertificate,
+  encodeCertificate,
+  MAX_CERTIFICATE_BYTES,
+  verifyCertificate,
+} from './certificate.ts'
+export { MAX_DOMAIN_LENGTH, requireDomain } from './domain.ts'
+export { IdentityError, type IdentityErrorCode } from './errors.ts'
+export {
+  DEVICE_CAPABILITIES,
+  decodeKeyEntry,
+  encodeKeyEntry,
+  KEY_ACTIONS,
+  KEY_ENTRY_LIMITS,
+  type KeyAction,
+  type KeyEntry,
+  keyEntryHash,
+  NO_ENTRY,
+} from './key-entry.ts'
+export {
+  CLOCK_SKEW_MS,
+  checkPinnedHead,
+  type KeyLog,
+  type KeyLogHead,
+  type LoggedDevice,
+  readKeyLog,
+  type SignedKeyEntry,
+  verifyKeyLog,
+} from './key-log.ts'
+export { composeMessage } from './message.ts'
+export {
+  decodePrekey,
+  encodePrekey,
+  MAX_PREKEY_LIFE_MS,
+  type Prekey,
+  type SignedPrekey,
+  signPrekey,
+  verifyPrekey,
+} from './prekey.ts'
+export { type VerifyWallet, verifyWalletSignature, type WalletProof } from './wallet-signature.ts'
