@@ -121,6 +121,15 @@ describe('decodeCanonical', () => {
     expect('a' in value).toBe(false)
   })
 
+  it('returns plain byte strings of its own, also for a Buffer that is used again', () => {
+    const input = Buffer.from('8243010203a16162420405', 'hex')
+    const value = decodeCanonical(input, LIMITS)
+    input.fill(0)
+    expect(value).toEqual([Uint8Array.of(1, 2, 3), { b: Uint8Array.of(4, 5) }])
+    expect(encodeCanonical('é'.repeat(40)).constructor).toBe(Uint8Array)
+    expect(encodeCanonical([Buffer.from('a'), 'é'.repeat(40)]).constructor).toBe(Uint8Array)
+  })
+
   it('reads a view into a larger buffer', () => {
     const buffer = Uint8Array.of(9, 9, 0x82, 1, 2, 9)
     expect(decodeCanonical(buffer.subarray(2, 5), LIMITS)).toEqual([1, 2])

@@ -28,7 +28,7 @@ const DECODE_OPTIONS = {
  */
 export function encodeCanonical(value: unknown): Uint8Array {
   assertEncodable(value, 0)
-  return encode(value, rfc8949EncodeOptions)
+  return plainBytes(encode(value, rfc8949EncodeOptions))
 }
 
 /**
@@ -138,6 +138,11 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
+}
+
+/** On Node the library may return a Buffer, which compares, slices and serialises unlike the Uint8Array of browsers. */
+function plainBytes(bytes: Uint8Array): Uint8Array {
+  return Object.getPrototypeOf(bytes) === Uint8Array.prototype ? bytes : new Uint8Array(bytes)
 }
 
 function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
