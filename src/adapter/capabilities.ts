@@ -16,4 +16,6 @@ export interface Capabilities {
   ephemeral: boolean
   /** Anyone's wallet can be addressed, without an account on the network made beforehand. */
   reachesAnyone: boolean
+  /** Several wallets have one address on purpose (Waku's buckets); elsewhere an address belongs to one wallet. */
+  sharedAddresses: boolean
 }

@@ -1,0 +1,160 @@
+/** Assembles the parts of a gateway and starts and stops them in order. Used by `main.ts`, the tests and the demo alike. */
+import type { AdapterDefinition, Clock, Random } from './adapter/index.ts'
+import { createHttpApi, type HttpSettings } from './http/index.ts'
+import { createIdentity } from './identity/service.ts'
+import type { Identity, NetworkAddresses } from './identity/types.ts'
+import { createLiveHub, type LiveHub } from './live/hub.ts'
+import type { Log } from './observability/log.ts'
+import type { Metrics } from './observability/metrics.ts'
+import { createNetworks, createRelay } from './relay/index.ts'
+import type { Networks, Relay, RelayObserver, RelaySettings } from './relay/types.ts'
+import type { Route, Store } from './store/port.ts'
+
+export interface GatewayParts {
+  /** Id in hop traces, and the public key that it follows from. */
+  gateway: { id: string; publicKey: Uint8Array }
+  version: string
+  store: Store
+  log: Log
+  metrics: Metrics
+  clock: Clock
+  random: Random
+  adapters: { name: string; definition: AdapterDefinition; config: unknown; sandbox: boolean }[]
+  /** Folder for the databases of adapters. */
+  dataDirectory: string
+  listen: { host: string; port: number }
+  /** Where clients reach the gateway. Known before it listens, or built from the listening address. */
+  publicUrl: string | null
+  identity: { domain: string | null; trustedDomains: string[]; sessionTtlMs: number; challengeTtlMs: number }
+  defaultRoute: Route
+  relay: RelaySettings
+  http: HttpSettings
+  retentionMs: number
+}
+
+export interface Gateway {
+  readonly identity: Identity
+  readonly relay: Relay
+  readonly networks: Networks
+  readonly live: LiveHub
+  readonly store: Store
+  /** Base URL, once started. */
+  readonly url: string
+  /** Opens the store, listens, starts relay and networks. Networks connect on their own time. */
+  start(): Promise<void>
+  /** Stops in the opposite order. Everything acknowledged is in the store. */
+  stop(signal?: AbortSignal): Promise<void>
+}
+
+const PRUNE_INTERVAL_MS = 10 * 60_000
+
+/**
+ * Makes a gateway of its parts. Nothing is opened before `start`.
+ *
+ * @example
+ * const gateway = createGateway(parts)
+ * await gateway.start()
+ */
+export function createGateway(parts: GatewayParts): Gateway {
+  const { store, log, metrics, clock, random } = parts
+  const observer: RelayObserver = metrics
+  const live = createLiveHub()
+  const domain = parts.identity.domain ?? (parts.publicUrl ? new URL(parts.publicUrl).host : 'localhost')
+
+  const networks = createNetworks({
+    adapters: parts.adapters,
+    gateway: parts.gateway.id,
+    store,
+    clock,
+    random,
+    log,
+    observer,
+    dataDirectory: parts.dataDirectory,
+    hear: (network, inbound) => relay.hear(network, inbound),
+  })
+  const identity = createIdentity({
+    store,
+    domain,
+    trustedDomains: parts.identity.trustedDomains,
+    clock,
+    random,
+    sessionTtlMs: parts.identity.sessionTtlMs,
+    challengeTtlMs: parts.identity.challengeTtlMs,
+    networks: networkAddresses(networks),
+    defaultRoute: parts.defaultRoute,
+  })
+  const relay: Relay = createRelay({
+    gateway: parts.gateway.id,
+    store,
+    trust: identity,
+    directory: identity,
+    networks,
+    live,
+    observer,
+    clock,
+    random,
+    log,
+    settings: parts.relay,
+  })
+  const http = createHttpApi({
+    gateway: { ...parts.gateway, version: parts.version, sandbox: parts.adapters.some(({ sandbox }) => sandbox) },
+    identity,
+    relay,
+    networks,
+    store,
+    live,
+    metrics,
+    log,
+    clock,
+    settings: parts.http,
+  })
+
+  let server: Awaited<ReturnType<typeof http.serve>> | null = null
+  let pruning: NodeJS.Timeout | null = null
+
+  return {
+    identity,
+    relay,
+    networks,
+    live,
+    store,
+    get url() {
+      return parts.publicUrl ?? server?.url ?? ''
+    },
+    async start() {
+      await store.open()
+      await relay.start()
+      server = await http.serve(parts.listen)
+      await networks.start()
+      pruning = setInterval(() => {
+        const now = clock.now()
+        store
+          .prune({ envelopesBefore: now - parts.retentionMs, aliasesBefore: now - parts.retentionMs, now })
+          .catch((error: unknown) => log.error({ err: error }, 'removing what is over its time failed'))
+      }, PRUNE_INTERVAL_MS)
+      pruning.unref()
+    },
+    async stop(signal = AbortSignal.timeout(10_000)) {
+      if (pruning) clearInterval(pruning)
+      await server?.close(signal)
+      live.close()
+      await networks.stop(signal)
+      await relay.stop(signal)
+      await store.close()
+    },
+  }
+}
+
+/** The address map's view of the running networks. */
+function networkAddresses(networks: Networks): NetworkAddresses {
+  return {
+    derived: (wallet) =>
+      networks.list().flatMap(({ network }) => {
+        const running = networks.get(network)
+        const address = running?.adapter.identity?.addressOf(wallet)
+        return running && address ? [{ network, address, exclusive: !running.adapter.capabilities().sharedAddresses }] : []
+      }),
+    isAddress: (network, address) => networks.get(network)?.adapter.identity?.isAddress(address) ?? false,
+    isEnabled: (network) => networks.get(network) !== undefined,
+  }
+}
