@@ -38,8 +38,8 @@ export interface LoggedDevice {
 
 export interface KeyLog {
   readonly wallet: string
-  /** The latest entry; null for an empty log. */
-  readonly head: KeyLogHead | null
+  /** The latest entry, with its `notBefore`; null for an empty log. */
+  readonly head: (KeyLogHead & { notBefore: number }) | null
   /** Whether the device may sign, for a message received at `receivedAt` (Unix milliseconds). */
   deviceStatus(device: Uint8Array, receivedAt: number): Exclude<DeviceStatus, 'certificateInvalid'>
   /** Every device that was ever certified, in order of first certification. */
@@ -131,14 +131,15 @@ export function checkPinnedHead(log: KeyLog, pinned: KeyLogHead): void {
 
 class LinkedKeyLog implements KeyLog {
   readonly wallet: string
-  readonly head: KeyLogHead | null
+  readonly head: KeyLog['head']
   readonly #entries: readonly ReadEntry[]
   readonly #byDevice: ReadonlyMap<string, ReadEntry[]>
 
   constructor(wallet: string, entries: readonly ReadEntry[]) {
     const last = entries.at(-1)
     this.wallet = wallet
-    this.head = last === undefined ? null : { seq: last.entry.seq, hash: last.hash }
+    this.head =
+      last === undefined ? null : { seq: last.entry.seq, hash: last.hash, notBefore: last.entry.notBefore }
     this.#entries = entries
     this.#byDevice = Map.groupBy(entries, ({ entry }) => toHex(entry.device.publicKey))
   }

@@ -1,0 +1,182 @@
+/** The address map and the routes: where each wallet is reached, and in which order. */
+import type { IdentityStore, Route, StoredEndpoint } from '../store/port.ts'
+import { IdentityError } from './errors.ts'
+import { ReadThrough } from './read-through.ts'
+import type { Directory, NetworkAddresses } from './types.ts'
+
+const CACHED_WALLETS = 10_000
+
+/** How long a fallback route may wait for an acknowledgement, milliseconds. */
+export const FALLBACK_AFTER_MS = { least: 100, most: 60 * 60 * 1000 } as const
+
+export interface AddressMap extends Directory {
+  allEndpoints(wallet: string): Promise<StoredEndpoint[]>
+  setEndpoint(
+    wallet: string,
+    input: { network: string; address?: string; enabled: boolean },
+  ): Promise<StoredEndpoint>
+  setRoute(wallet: string, route: Route): Promise<Route>
+  /** Makes the endpoints that follow from the wallet alone, where it has none on the network yet. */
+  deriveEndpoints(wallet: string): Promise<StoredEndpoint[]>
+  /** To be called when the wallet may be served from now on. */
+  forget(wallet: string): void
+}
+
+export function createAddressMap(options: {
+  store: IdentityStore
+  networks: NetworkAddresses
+  defaultRoute: Route
+  now: () => number
+}): AddressMap {
+  const { store, networks, defaultRoute, now } = options
+  const served = new ReadThrough({
+    max: CACHED_WALLETS,
+    load: (wallet) => store.isServed(wallet),
+    keep: (isServed) => isServed,
+  })
+  const stored = new ReadThrough({ max: CACHED_WALLETS, load: (wallet) => store.endpoints(wallet) })
+  const routes = new ReadThrough({ max: CACHED_WALLETS, load: (wallet) => store.getRoute(wallet) })
+
+  async function put(endpoint: StoredEndpoint): Promise<'done' | 'taken'> {
+    const outcome = await store.putEndpoint(endpoint)
+    stored.forget(endpoint.wallet)
+    return outcome
+  }
+
+  async function putDerived(endpoint: StoredEndpoint): Promise<'done' | 'taken'> {
+    if ((await put(endpoint)) === 'done') return 'done'
+    await releaseAddress(endpoint)
+    return put(endpoint)
+  }
+
+  /** An address that is derived from a wallet belongs to that wallet: whoever chose it before goes back to their own. */
+  async function releaseAddress({ wallet, network, address }: StoredEndpoint): Promise<void> {
+    for (const holder of await store.walletsAt(network, address)) {
+      const own = derivedEndpoint(holder, network)
+      if (holder !== wallet && own !== undefined && own.address !== address) await put(own)
+    }
+  }
+
+  function derivedEndpoint(wallet: string, network: string): StoredEndpoint | undefined {
+    const derived = networks.derived(wallet).find((candidate) => candidate.network === network)
+    if (derived === undefined) return undefined
+    const { address, exclusive } = derived
+    return { wallet, network, address, exclusive, enabled: true, source: 'derived', updatedAt: now() }
+  }
+
+  async function deriveEndpoints(wallet: string): Promise<StoredEndpoint[]> {
+    const known = await stored.get(wallet)
+    const missing = networks
+      .derived(wallet)
+      .filter(({ network }) => !known.some((endpoint) => endpoint.network === network))
+    if (missing.length === 0) return known
+    for (const { network, address, exclusive } of missing) {
+      await putDerived({
+        wallet,
+        network,
+        address,
+        exclusive,
+        enabled: true,
+        source: 'derived',
+        updatedAt: now(),
+      })
+    }
+    return stored.get(wallet)
+  }
+
+  /** Networks may have joined since the wallet signed in, so reading a served wallet's endpoints derives what is missing. */
+  async function allEndpoints(wallet: string): Promise<StoredEndpoint[]> {
+    return (await served.get(wallet)) ? deriveEndpoints(wallet) : []
+  }
+
+  async function chosenEndpoint(
+    wallet: string,
+    input: { network: string; address?: string; enabled: boolean },
+  ): Promise<StoredEndpoint> {
+    const { network, address, enabled } = input
+    const derived = derivedEndpoint(wallet, network)
+    if (address === undefined) {
+      const current = (await stored.get(wallet)).find((endpoint) => endpoint.network === network)
+      const endpoint = enabled ? (derived ?? current) : (current ?? derived)
+      if (endpoint === undefined) {
+        throw new IdentityError(
+          'endpoint-address-invalid',
+          `A wallet has no address of its own on ${network}: send the address to use`,
+        )
+      }
+      return { ...endpoint, enabled, updatedAt: now() }
+    }
+    if (!networks.isAddress(network, address)) {
+      throw new IdentityError(
+        'endpoint-address-invalid',
+        `The address has not the form of an address on ${network}`,
+      )
+    }
+    const source = derived?.address === address ? 'derived' : 'chosen'
+    const exclusive = derived?.exclusive ?? true
+    return { wallet, network, address, enabled, source, exclusive, updatedAt: now() }
+  }
+
+  return {
+    deriveEndpoints,
+    allEndpoints,
+    isServed: (wallet) => served.get(wallet),
+    async endpoints(wallet) {
+      const all = await allEndpoints(wallet)
+      return all.filter(({ network, enabled }) => enabled && networks.isEnabled(network))
+    },
+    async route(wallet) {
+      return (await routes.get(wallet)) ?? defaultRoute
+    },
+    async setEndpoint(wallet, input) {
+      requireNetwork(networks, input.network)
+      const endpoint = await chosenEndpoint(wallet, input)
+      const outcome = await (endpoint.source === 'derived' ? putDerived(endpoint) : put(endpoint))
+      if (outcome === 'taken') {
+        throw new IdentityError(
+          'endpoint-taken',
+          `Another wallet is reached at this address on ${input.network}`,
+        )
+      }
+      return endpoint
+    },
+    async setRoute(wallet, route) {
+      const checked = checkRoute(route, networks)
+      await store.putRoute(wallet, checked)
+      routes.forget(wallet)
+      return checked
+    },
+    forget(wallet) {
+      served.forget(wallet)
+      stored.forget(wallet)
+    },
+  }
+}
+
+function requireNetwork(networks: NetworkAddresses, network: string): void {
+  if (!networks.isEnabled(network)) {
+    throw new IdentityError(
+      'network-not-enabled',
+      'This network is not enabled here; GET /v1/networks lists those that are',
+    )
+  }
+}
+
+/** Returns the route without anything beside its three members. Errors: `route-invalid`, `network-not-enabled`. */
+function checkRoute({ policy, order, fallbackAfterMs }: Route, networks: NetworkAddresses): Route {
+  if (policy !== 'mirror' && policy !== 'fallback') throw invalidRoute('the policy is mirror or fallback')
+  const { least, most } = FALLBACK_AFTER_MS
+  if (!Number.isSafeInteger(fallbackAfterMs) || fallbackAfterMs < least || fallbackAfterMs > most) {
+    throw invalidRoute(`fallbackAfterMs is an integer from ${least} to ${most}`)
+  }
+  if (order === 'ranked') return { policy, order, fallbackAfterMs }
+  if (!Array.isArray(order) || order.length === 0 || new Set(order).size !== order.length) {
+    throw invalidRoute('the order is "ranked", or a list that names each network once')
+  }
+  for (const network of order) requireNetwork(networks, network)
+  return { policy, order: [...order], fallbackAfterMs }
+}
+
+function invalidRoute(reason: string): IdentityError {
+  return new IdentityError('route-invalid', `The route is not valid: ${reason}`)
+}

@@ -1,0 +1,47 @@
+import { LRUCache } from 'lru-cache'
+
+/**
+ * A bounded cache in front of a slow look-up. It keeps promises, so that callers who ask at once share one look-up. A
+ * forgotten key is looked up anew even while an older look-up is under way: whoever forgets a key after a change is durable
+ * can be sure that no later reader sees the old value. Failures are not kept, nor are values that `keep` declines.
+ *
+ * It knows of changes made in this process only; several gateways on one store need a notice from the store as well.
+ */
+export class ReadThrough<Value> {
+  readonly #cache: LRUCache<string, Promise<Value>>
+  readonly #load: (key: string) => Promise<Value>
+  readonly #keep: (value: Value) => boolean
+
+  /** `max`: largest number of keys; the least recently used one goes first. */
+  constructor(options: {
+    max: number
+    load: (key: string) => Promise<Value>
+    keep?: (value: Value) => boolean
+  }) {
+    this.#cache = new LRUCache({ max: options.max })
+    this.#load = options.load
+    this.#keep = options.keep ?? (() => true)
+  }
+
+  get(key: string): Promise<Value> {
+    const known = this.#cache.get(key)
+    if (known !== undefined) return known
+    const loading = this.#load(key)
+    this.#cache.set(key, loading)
+    const drop = () => {
+      if (this.#cache.peek(key) === loading) this.#cache.delete(key)
+    }
+    loading.then((value) => {
+      if (!this.#keep(value)) drop()
+    }, drop)
+    return loading
+  }
+
+  forget(key: string): void {
+    this.#cache.delete(key)
+  }
+
+  forgetAll(): void {
+    this.#cache.clear()
+  }
+}
