@@ -8,7 +8,8 @@ export const ADMIN_OPTION: Record<string, OptionDefinition> = {
 
 export function adminApi(input: CommandInput): Api {
   const token = text(input, 'admin-token') ?? process.env.CAUSEWAY_ADMIN_TOKEN
-  if (!token) throw new UsageError('the operator’s token is missing: set CAUSEWAY_ADMIN_TOKEN or give --admin-token')
+  if (!token)
+    throw new UsageError('the operator’s token is missing: set CAUSEWAY_ADMIN_TOKEN or give --admin-token')
   const api = createApi(gatewayUrl(input))
   api.token = token
   return api

@@ -80,7 +80,11 @@ export function text(input: CommandInput, name: string): string | undefined {
 }
 
 /** Value of a text option that must be a whole number in a range. */
-export function count(input: CommandInput, name: string, range: { minimum: number; maximum: number }): number | undefined {
+export function count(
+  input: CommandInput,
+  name: string,
+  range: { minimum: number; maximum: number },
+): number | undefined {
   const value = text(input, name)
   if (value === undefined) return undefined
   const parsed = Number(value)
@@ -91,7 +95,12 @@ export function count(input: CommandInput, name: string, range: { minimum: numbe
 }
 
 /** Runs one command with its own words; prints help and errors. Resolves with the exit code. */
-export async function runCommand(name: string, command: Command, words: string[], signal: AbortSignal): Promise<number> {
+export async function runCommand(
+  name: string,
+  command: Command,
+  words: string[],
+  signal: AbortSignal,
+): Promise<number> {
   const definitions = { ...command.options, ...COMMON }
   let parsed: { values: Record<string, string | boolean | undefined>; positionals: string[] }
   try {
@@ -134,7 +143,14 @@ export function commandHelp(name: string, command: Command): string {
     const flag = `${definition.short ? `-${definition.short}, ` : ''}--${option}${definition.type === 'string' ? ' <value>' : ''}`
     return `  ${flag.padEnd(24)} ${definition.description}`
   })
-  return [`${command.summary}\n`, `Usage: causeway ${name} ${command.usage}\n`, command.description, '', 'Options:', ...lines].join('\n')
+  return [
+    `${command.summary}\n`,
+    `Usage: causeway ${name} ${command.usage}\n`,
+    command.description,
+    '',
+    'Options:',
+    ...lines,
+  ].join('\n')
 }
 
 /** Bold, faint and coloured text, unless NO_COLOR is set or the output is no terminal. */

@@ -39,7 +39,8 @@ async function main(words: string[]): Promise<number> {
 
 async function help(): Promise<string> {
   const lines: string[] = []
-  for (const [name, load] of Object.entries(commands)) lines.push(`  ${name.padEnd(14)} ${(await load()).command.summary}`)
+  for (const [name, load] of Object.entries(commands))
+    lines.push(`  ${name.padEnd(14)} ${(await load()).command.summary}`)
   return `causeway: wallet-to-wallet messages between XMTP, Push Protocol, Waku and TRTC
 
 Usage: causeway <command> [options]

@@ -11,14 +11,23 @@ export function printMessage(input: CommandInput, entry: InboxEntry): void {
         id: entry.id,
         cursor: entry.cursor,
         ...(message
-          ? { from: message.from, direction: message.direction, contentType: message.contentType, text: message.text, createdAt: message.createdAt, via: message.via }
+          ? {
+              from: message.from,
+              direction: message.direction,
+              contentType: message.contentType,
+              text: message.text,
+              createdAt: message.createdAt,
+              via: message.via,
+            }
           : { error: error?.code ?? 'unknown' }),
       }),
     )
     return
   }
   if (!entry.message) {
-    input.print(`${style('yellow', 'cannot be opened')} ${entry.id.slice(0, 16)}: ${entry.error?.message ?? ''}`)
+    input.print(
+      `${style('yellow', 'cannot be opened')} ${entry.id.slice(0, 16)}: ${entry.error?.message ?? ''}`,
+    )
     return
   }
   const { message } = entry

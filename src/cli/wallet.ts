@@ -26,7 +26,8 @@ const NAME = /^[a-z][a-z0-9-]{0,31}$/
  * sandbox.
  */
 export function testWallet(name: string): Wallet {
-  if (!NAME.test(name)) throw new UsageError(`"${name}" is no test wallet: use 1 to 32 lower-case letters, digits or hyphens`)
+  if (!NAME.test(name))
+    throw new UsageError(`"${name}" is no test wallet: use 1 to 32 lower-case letters, digits or hyphens`)
   return new Wallet(`0x${toHex(H('causeway/sandbox-wallet/1', name))}`)
 }
 
@@ -58,7 +59,9 @@ export async function resolveRecipient(input: CommandInput, recipient: string): 
 
 async function openTestWallet(gateway: string, info: GatewayInfo, name: string): Promise<Client> {
   if (!info.sandbox) {
-    throw new UsageError(`${gateway} is not a sandbox: test wallets like "${name}" are for sandboxes only; use --key-file`)
+    throw new UsageError(
+      `${gateway} is not a sandbox: test wallets like "${name}" are for sandboxes only; use --key-file`,
+    )
   }
   return signedIn(gateway, info, testWallet(name))
 }
@@ -67,7 +70,12 @@ async function openTestWallet(gateway: string, info: GatewayInfo, name: string):
 async function signedIn(gateway: string, info: GatewayInfo, wallet: Wallet): Promise<Client> {
   const directory = process.env.CAUSEWAY_CLIENT_DIRECTORY ?? join(homedir(), '.causeway')
   const storage = await fileStorage(join(directory, info.id, `${wallet.address.toLowerCase()}.json`))
-  const client = await createClient({ gateway, signer: wallet, storage, deviceLabel: 'causeway command line' })
+  const client = await createClient({
+    gateway,
+    signer: wallet,
+    storage,
+    deviceLabel: 'causeway command line',
+  })
   await client.signIn()
   return client
 }

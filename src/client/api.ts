@@ -37,13 +37,22 @@ export function createApi(gateway: string, fetch: typeof globalThis.fetch = glob
       response = await fetch(base + path, { ...init, method, headers })
     } catch (cause) {
       if (init.signal?.aborted && !isTimeout(init.signal.reason)) throw init.signal.reason
-      throw new ClientError('gateway-unreachable', `${method} ${path}: the gateway at ${base} does not answer`, { cause })
+      throw new ClientError(
+        'gateway-unreachable',
+        `${method} ${path}: the gateway at ${base} does not answer`,
+        { cause },
+      )
     }
     if (!response.ok) throw await refusal(method, path, response)
     return response
   }
 
-  async function call<Answer>(method: string, path: string, body: unknown, options: CallOptions = {}): Promise<Answer> {
+  async function call<Answer>(
+    method: string,
+    path: string,
+    body: unknown,
+    options: CallOptions = {},
+  ): Promise<Answer> {
     const timeout = AbortSignal.timeout(options.timeoutMs ?? 30_000)
     const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
     const init: RequestInit = { signal }
@@ -86,7 +95,9 @@ async function refusal(method: string, path: string, response: Response): Promis
   } catch {
     problem = { detail: `HTTP ${response.status}` }
   }
-  const words = [problem.detail ?? problem.title ?? `HTTP ${response.status}`, problem.fix].filter(Boolean).join(' ')
+  const words = [problem.detail ?? problem.title ?? `HTTP ${response.status}`, problem.fix]
+    .filter(Boolean)
+    .join(' ')
   return new ClientError('gateway-refused', `${method} ${path}: ${words}`, {
     status: response.status,
     ...(problem.code === undefined ? {} : { problem: problem.code }),

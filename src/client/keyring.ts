@@ -91,10 +91,16 @@ export async function loadKeyring(storage: ClientStorage): Promise<Keyring> {
   }
 }
 
-function encodePair(pair: { publicKey: Uint8Array; privateKey: Uint8Array }): { publicKey: string; privateKey: string } {
+function encodePair(pair: { publicKey: Uint8Array; privateKey: Uint8Array }): {
+  publicKey: string
+  privateKey: string
+} {
   return { publicKey: toBase64url(pair.publicKey), privateKey: toBase64url(pair.privateKey) }
 }
 
-function decodePair(pair: { publicKey: string; privateKey: string }): { publicKey: Uint8Array; privateKey: Uint8Array } {
+function decodePair(pair: { publicKey: string; privateKey: string }): {
+  publicKey: Uint8Array
+  privateKey: Uint8Array
+} {
   return { publicKey: fromBase64url(pair.publicKey), privateKey: fromBase64url(pair.privateKey) }
 }

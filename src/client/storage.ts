@@ -20,7 +20,11 @@ export function memoryStorage(): ClientStorage {
 
 /** Browser storage, e.g. `window.localStorage`, under a prefix. */
 export function webStorage(
-  storage: { getItem(key: string): string | null; setItem(key: string, value: string): void; removeItem(key: string): void },
+  storage: {
+    getItem(key: string): string | null
+    setItem(key: string, value: string): void
+    removeItem(key: string): void
+  },
   prefix = 'causeway.',
 ): ClientStorage {
   return {

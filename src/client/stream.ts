@@ -16,7 +16,11 @@ export interface StreamEvent {
  */
 export async function* readStream(
   api: Api,
-  options: { after?: string | undefined; signal: AbortSignal; onRetry?: (error: unknown, pauseMs: number) => void },
+  options: {
+    after?: string | undefined
+    signal: AbortSignal
+    onRetry?: (error: unknown, pauseMs: number) => void
+  },
 ): AsyncGenerator<StreamEvent> {
   const { signal } = options
   let cursor = options.after
@@ -26,18 +30,24 @@ export async function* readStream(
       const headers: Record<string, string> = { accept: 'text/event-stream' }
       if (cursor !== undefined) headers['last-event-id'] = cursor
       const response = await api.open('/v1/stream', headers, signal)
-      if (!response.body) throw new ClientError('gateway-answer-invalid', 'GET /v1/stream: the answer has no body')
+      if (!response.body)
+        throw new ClientError('gateway-answer-invalid', 'GET /v1/stream: the answer has no body')
       const events = response.body
         .pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)
         .pipeThrough(new EventSourceParserStream())
-      for await (const event of events as unknown as AsyncIterable<{ event?: string; data: string; id?: string }>) {
+      for await (const event of events as unknown as AsyncIterable<{
+        event?: string
+        data: string
+        id?: string
+      }>) {
         pauseMs = 250
         if (event.id !== undefined) cursor = event.id
         yield { event: event.event ?? 'message', data: event.data, id: event.id ?? null }
       }
     } catch (error) {
       if (signal.aborted) return
-      if (error instanceof ClientError && error.code === 'gateway-refused' && (error.status ?? 0) < 500) throw error
+      if (error instanceof ClientError && error.code === 'gateway-refused' && (error.status ?? 0) < 500)
+        throw error
       options.onRetry?.(error, pauseMs)
     }
     await pause(pauseMs, signal)

@@ -82,3 +82,44 @@ export interface Message {
   /** Inbox cursor, for messages that came over HTTP. */
   cursor: string | null
 }
+
+/** An item of the inbox: the message, or why it could not be opened. */
+export interface InboxEntry {
+  id: string
+  cursor: string
+  message: Message | null
+  error: (Error & { code?: string }) | null
+}
+
+/** `GET /v1/gateway` */
+export interface GatewayInfo {
+  id: string
+  version: string
+  publicKey: string
+  /** Domain that wallets see in the text they sign. */
+  domain: string
+  sandbox: boolean
+}
+
+/** `GET /v1/wallets/{wallet}` */
+export interface WalletInfo {
+  wallet: string
+  endpoints: { network: string; address: string; enabled: boolean }[]
+}
+
+/** `GET /v1/envelopes/{id}/journey` */
+export interface Journey {
+  id: string
+  checkpoints: {
+    name: string
+    status: string
+    /** Unix milliseconds. */
+    at: number
+    /** Milliseconds of the gateway's monotonic clock. */
+    monotonic: number
+    network: string | null
+    wallet: string | null
+    detail: string | null
+  }[]
+  deliveries: { network: string; wallet: string; state: string; attempt: number; reason: string | null }[]
+}

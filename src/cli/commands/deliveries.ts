@@ -14,7 +14,8 @@ interface ListedDelivery {
 export const command: Command = {
   summary: 'List deliveries, newest first (operators).',
   usage: '[--state dead] [--network waku] [--limit <n>]',
-  description: 'States: standby, pending, dispatching, uncertain, acknowledged, dead, superseded.\n\n  causeway deliveries --state dead',
+  description:
+    'States: standby, pending, dispatching, uncertain, acknowledged, dead, superseded.\n\n  causeway deliveries --state dead',
   options: {
     state: { type: 'string', description: 'Only deliveries in this state.' },
     network: { type: 'string', description: 'Only deliveries to this network.' },
@@ -24,12 +25,16 @@ export const command: Command = {
   },
   positionals: { minimum: 0, maximum: 0 },
   async run(input) {
-    const query = new URLSearchParams({ limit: String(count(input, 'limit', { minimum: 1, maximum: 500 }) ?? 50) })
+    const query = new URLSearchParams({
+      limit: String(count(input, 'limit', { minimum: 1, maximum: 500 }) ?? 50),
+    })
     for (const name of ['state', 'network']) {
       const value = text(input, name)
       if (value !== undefined) query.set(name, value)
     }
-    const { deliveries } = await adminApi(input).get<{ deliveries: ListedDelivery[] }>(`/v1/admin/deliveries?${query}`)
+    const { deliveries } = await adminApi(input).get<{ deliveries: ListedDelivery[] }>(
+      `/v1/admin/deliveries?${query}`,
+    )
     for (const delivery of deliveries) {
       if (input.json) input.print(JSON.stringify(delivery))
       else {

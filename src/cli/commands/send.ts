@@ -7,7 +7,10 @@ export const command: Command = {
   description:
     'The text is sealed here, to the devices of the recipient; the gateway relays it over every network of the recipient’s route.\n\n  causeway send --as alice --to bob "hello"\n  causeway send --key-file key.txt --to eip155:1:0x… "hello"',
   options: {
-    to: { type: 'string', description: 'Recipient: CAIP-10 account, EVM address, or in the sandbox the name of a test wallet.' },
+    to: {
+      type: 'string',
+      description: 'Recipient: CAIP-10 account, EVM address, or in the sandbox the name of a test wallet.',
+    },
     ...WALLET_OPTIONS,
     ...GATEWAY_OPTION,
   },
@@ -24,7 +27,9 @@ export const command: Command = {
     }
     input.print(`sent ${sent.id}`)
     for (const delivery of sent.deliveries) input.print(`  ${delivery.network.padEnd(10)} ${delivery.state}`)
-    input.print(`follow it: causeway journey ${sent.id}${text(input, 'as') ? ` --as ${text(input, 'as')}` : ''}`)
+    input.print(
+      `follow it: causeway journey ${sent.id}${text(input, 'as') ? ` --as ${text(input, 'as')}` : ''}`,
+    )
     return EXIT.done
   },
 }

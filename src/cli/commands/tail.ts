@@ -5,7 +5,8 @@ import { openWallet, WALLET_OPTIONS } from '../wallet.ts'
 export const command: Command = {
   summary: 'Print messages of a wallet as they arrive.',
   usage: '[--as <name> | --key-file <file>] [--after <cursor>]',
-  description: 'Stays connected until interrupted (Ctrl-C) and connects again by itself.\n\n  causeway tail --as bob',
+  description:
+    'Stays connected until interrupted (Ctrl-C) and connects again by itself.\n\n  causeway tail --as bob',
   options: {
     after: { type: 'string', description: 'Cursor to go on from. Default: only what arrives from now on.' },
     ...WALLET_OPTIONS,

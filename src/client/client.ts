@@ -1,0 +1,223 @@
+/** The client library: one wallet on one device. Runs in browsers and in Node. */
+import { fromBase64url, fromHex } from '../envelope/index.ts'
+import { accountText, parseAccount, parseWallet, walletKeyOf } from '../identity/index.ts'
+import { createApi } from './api.ts'
+import { createDirectory } from './directory.ts'
+import { ClientError } from './errors.ts'
+import { loadKeyring } from './keyring.ts'
+import { createOpener, type Opener } from './opening.ts'
+import { sealMessage } from './sealing.ts'
+import { loadSeenIds, nothingSeen } from './seen.ts'
+import { createSession } from './session.ts'
+import { memoryStorage } from './storage.ts'
+import { readStream } from './stream.ts'
+import type {
+  ClientOptions,
+  GatewayInfo,
+  InboxEntry,
+  Journey,
+  Message,
+  OutgoingMessage,
+  SealedMessage,
+  SentMessage,
+  WalletInfo,
+} from './types.ts'
+
+export interface Client {
+  /** CAIP-10 account of the wallet. */
+  readonly account: string
+  readonly wallet: string
+  /** Certifies this device and publishes its prekeys; asks the wallet for a signature only where one is needed. */
+  signIn(): Promise<void>
+  signOut(): Promise<void>
+  /** Seals a message and hands it to the gateway. Resolves when it is durable there. */
+  send(message: OutgoingMessage): Promise<SentMessage>
+  /** Seals a message and leaves the carrying to the caller: `frame` for a network, `submit` for HTTP, or both. */
+  seal(message: OutgoingMessage): Promise<SealedMessage>
+  submit(message: SealedMessage): Promise<SentMessage>
+  /** Opens a frame that came over a network, and tells the gateway so. Null when the message was seen before. */
+  receive(frame: Uint8Array, arrival: { network: string }): Promise<Message | null>
+  /** Messages as they arrive over HTTP, with those after the cursor first. Ends with the signal. */
+  messages(options: { signal: AbortSignal; after?: string }): AsyncGenerator<InboxEntry>
+  /** One page of the inbox, oldest first, read or not. */
+  inbox(options?: { after?: string; limit?: number }): Promise<InboxEntry[]>
+  markRead(id: string): Promise<void>
+  journey(id: string): Promise<Journey>
+  /** Endpoints of a wallet, this one's by default. */
+  lookUp(wallet?: string): Promise<WalletInfo>
+  /** Credentials with which this wallet's own client joins a network, e.g. a UserSig for `trtc`. */
+  credentials(network: string): Promise<Record<string, string | number>>
+  setEndpoint(network: string, endpoint: { enabled: boolean; address?: string }): Promise<void>
+  setRoute(route: {
+    policy: 'mirror' | 'fallback'
+    order: string[] | 'ranked'
+    fallbackAfterMs: number
+  }): Promise<void>
+}
+
+interface InboxAnswer {
+  items: InboxItemAnswer[]
+}
+
+interface InboxItemAnswer {
+  id: string
+  cursor: string
+  sealed: string
+  certificate: string | null
+  receivedAt: number
+  via: string
+}
+
+/** What a gateway says of itself. Rejects with `gateway-unreachable` when it does not answer. */
+export function readGateway(gateway: string, fetch?: typeof globalThis.fetch): Promise<GatewayInfo> {
+  return createApi(gateway, fetch).get<GatewayInfo>('/v1/gateway')
+}
+
+/**
+ * Makes a client. Nothing is signed and nothing sent before `signIn`.
+ *
+ * @example
+ * const alice = await createClient({ gateway: 'http://127.0.0.1:8787', signer: new Wallet(key) })
+ * await alice.signIn()
+ * await alice.send({ to: 'eip155:1:0x…', text: 'hello' })
+ */
+export async function createClient(options: ClientOptions): Promise<Client> {
+  const { signer, storage = memoryStorage(), now = Date.now } = options
+  const api = createApi(options.gateway, options.fetch)
+  const account = accountText(parseAccount(`eip155:${options.chainId ?? 1}:${await signer.getAddress()}`))
+  const wallet = walletKeyOf(parseAccount(account))
+  const domain = options.domain ?? (await expectedDomain(options))
+  const trustedDomains = () => [domain, ...(options.trustedDomains ?? [])]
+  const keyring = await loadKeyring(storage)
+  const seen = await loadSeenIds(storage)
+  const directory = createDirectory({ api, storage, trustedDomains, now })
+  const label = options.deviceLabel ?? 'Causeway client'
+  const session = createSession({ api, storage, keyring, signer, account, wallet, label, domain, now })
+  const opening = { wallet, openingKeys: () => keyring.openingKeys(), directory, trustedDomains, now }
+  const opener = createOpener({ ...opening, seen })
+  /** For pages of the inbox, which show a message as often as they are asked for. */
+  const rereader = createOpener({ ...opening, seen: nothingSeen })
+
+  function requireSession(): void {
+    if (!api.token) throw new ClientError('not-signed-in', 'Call signIn() first')
+  }
+
+  async function seal(message: OutgoingMessage): Promise<SealedMessage> {
+    requireSession()
+    await session.ensure()
+    const to = [message.to].flat().map((text) => parseWallet(text).wallet)
+    const peers = await Promise.all([...new Set([...to, wallet])].map((peer) => directory.peer(peer)))
+    return sealMessage({
+      message,
+      to,
+      from: wallet,
+      keyring,
+      certificate: session.certificate(),
+      peers,
+      now: now(),
+    })
+  }
+
+  async function submit(message: SealedMessage): Promise<SentMessage> {
+    requireSession()
+    const answer = await api.post<Pick<SentMessage, 'duplicate' | 'deliveries'>>(
+      '/v1/envelopes',
+      message.sealed,
+    )
+    return { ...message, duplicate: answer.duplicate, deliveries: answer.deliveries }
+  }
+
+  async function acknowledge(id: string, network: string, kind: 'delivered' | 'read'): Promise<void> {
+    await api.post('/v1/receipts', { receipts: [{ id, network, kind, at: now() }] })
+  }
+
+  /** Opens an item of the inbox. One that cannot be opened is handed over with its error: nothing is dropped in silence. */
+  async function openItem(using: Opener, item: InboxItemAnswer): Promise<InboxEntry | null> {
+    const arrival = {
+      via: item.via,
+      cursor: item.cursor,
+      certificate: item.certificate ? fromBase64url(item.certificate) : null,
+      receivedAt: item.receivedAt,
+    }
+    const place = { id: item.id, cursor: item.cursor }
+    try {
+      const message = await using.sealed(fromBase64url(item.sealed), arrival)
+      return message && { ...place, message, error: null }
+    } catch (error) {
+      if (!(error instanceof Error)) throw error
+      if (error instanceof ClientError && error.code.startsWith('gateway-')) throw error
+      return { ...place, message: null, error: error as Error & { code?: string } }
+    }
+  }
+
+  return {
+    account,
+    wallet,
+    signIn: () => session.ensure(),
+    signOut: () => session.end(),
+    seal,
+    submit,
+    send: async (message) => submit(await seal(message)),
+    async receive(frame, { network }) {
+      requireSession()
+      const message = await opener.frame(frame, {
+        via: network,
+        cursor: null,
+        certificate: null,
+        receivedAt: now(),
+      })
+      if (message?.direction === 'received') {
+        // The gateway may hear of this message later than we do, or never: the receipt is a courtesy, the message is here.
+        await acknowledge(message.id, network, 'delivered').catch((error: unknown) => {
+          if (!(error instanceof ClientError)) throw error
+        })
+      }
+      return message
+    },
+    async *messages({ signal, after }) {
+      requireSession()
+      for await (const event of readStream(api, { after, signal })) {
+        if (event.event !== 'envelope') continue
+        const entry = await openItem(opener, JSON.parse(event.data) as InboxItemAnswer)
+        if (!entry) continue
+        yield entry
+        if (entry.message?.direction === 'received') await acknowledge(entry.id, 'http', 'delivered')
+      }
+    },
+    async inbox({ after, limit = 50 } = {}) {
+      requireSession()
+      const query = new URLSearchParams({ limit: String(limit), ...(after === undefined ? {} : { after }) })
+      const { items } = await api.get<InboxAnswer>(`/v1/inbox?${query}`)
+      const entries: InboxEntry[] = []
+      for (const item of items) {
+        const entry = await openItem(rereader, item)
+        if (entry) entries.push(entry)
+      }
+      return entries
+    },
+    markRead: (id) => acknowledge(id, 'http', 'read'),
+    async journey(id) {
+      requireSession()
+      fromHex(id)
+      return api.get<Journey>(`/v1/envelopes/${id}/journey`)
+    },
+    lookUp: (peer) => api.get<WalletInfo>(`/v1/wallets/${encodeURIComponent(peer ?? wallet)}`),
+    credentials: (network) => api.post(`/v1/networks/${encodeURIComponent(network)}/credentials`, {}),
+    async setEndpoint(network, endpoint) {
+      await api.put(
+        `/v1/wallets/${encodeURIComponent(wallet)}/endpoints/${encodeURIComponent(network)}`,
+        endpoint,
+      )
+    },
+    async setRoute(route) {
+      await api.put(`/v1/wallets/${encodeURIComponent(wallet)}/route`, route)
+    },
+  }
+}
+
+/** The host that the caller named; on loopback, where one host has many names, the domain that the gateway says. */
+async function expectedDomain({ gateway, fetch }: ClientOptions): Promise<string> {
+  const { host, hostname } = new URL(gateway)
+  const loopback = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
+  return loopback ? (await readGateway(gateway, fetch)).domain : host
+}

@@ -1,0 +1,23 @@
+/**
+ * The Causeway client library. Runs unchanged in browsers and in Node 22 or newer.
+ *
+ * @example
+ * import { createClient } from 'causeway/client'
+ */
+export { type Api, createApi } from './api.ts'
+export { type Client, createClient, readGateway } from './client.ts'
+export { ClientError, type ClientErrorCode } from './errors.ts'
+export { TEXT_TYPE } from './sealing.ts'
+export { type ClientStorage, memoryStorage, webStorage } from './storage.ts'
+export type {
+  ClientOptions,
+  GatewayInfo,
+  InboxEntry,
+  Journey,
+  Message,
+  OutgoingMessage,
+  SealedMessage,
+  SentMessage,
+  WalletInfo,
+  WalletSigner,
+} from './types.ts'

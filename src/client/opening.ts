@@ -1,0 +1,147 @@
+/**
+ * From received bytes to a message, in the order of the design: shape, addressee, time, seen before, sender's device,
+ * signature, and only then the key. Whatever carried the bytes is not believed in anything.
+ */
+import {
+  decodeFrame,
+  decodeSealed,
+  FLAGS,
+  FRAME_KIND,
+  type OpeningKey,
+  openSealed,
+  type SealedEnvelope,
+  toHex,
+  utf8Decode,
+  verifySealed,
+} from '../envelope/index.ts'
+import { certificateStatus, IdentityError, verifyCertificate } from '../identity/index.ts'
+import type { Directory } from './directory.ts'
+import { ClientError } from './errors.ts'
+import { TEXT_TYPE } from './sealing.ts'
+import type { SeenIds } from './seen.ts'
+import type { Message } from './types.ts'
+
+const MAX_FUTURE_MS = 120_000
+
+export interface Opener {
+  /**
+   * Opens a sealed envelope. Null when this id was opened before. Rejects with `ClientError` or `EnvelopeError` when it
+   * must not be shown; it may then be tried again, e.g. with the copy from another network.
+   */
+  sealed(bytes: Uint8Array, arrival: Arrival): Promise<Message | null>
+  /** Opens a frame as it rode over a network. */
+  frame(bytes: Uint8Array, arrival: Arrival): Promise<Message | null>
+}
+
+export interface Arrival {
+  via: string
+  cursor: string | null
+  certificate: Uint8Array | null
+  /** When the gateway or this client received it, Unix milliseconds: decides about revocations. */
+  receivedAt: number
+}
+
+export function createOpener(options: {
+  wallet: string
+  openingKeys: () => OpeningKey[]
+  directory: Directory
+  seen: SeenIds
+  trustedDomains: () => readonly string[]
+  now: () => number
+}): Opener {
+  const { wallet, directory, seen, now } = options
+
+  async function open(envelope: SealedEnvelope, arrival: Arrival): Promise<Message | null> {
+    const { header } = envelope
+    if (header.from !== wallet && !header.to.includes(wallet)) {
+      throw new ClientError('message-not-ours', 'The envelope is not addressed to this wallet')
+    }
+    if (header.flags & FLAGS.hop) {
+      throw new ClientError(
+        'message-unsupported',
+        'Envelopes that a gateway attests (hop mode) cannot be opened by this client',
+      )
+    }
+    if (header.created > now() + MAX_FUTURE_MS) {
+      throw new ClientError('message-from-future', 'The envelope is dated in the future; check the clock')
+    }
+    if (header.ttl > 0 && now() > header.created + header.ttl * 1000) {
+      throw new ClientError('message-expired', 'The envelope is over its time')
+    }
+    const id = toHex(envelope.id)
+    if (!seen.add(id)) return null
+    try {
+      await trustSender(envelope, arrival)
+      const content = await openSealed(envelope, { privateKeys: options.openingKeys() })
+      await seen.save()
+      return {
+        id,
+        from: header.from,
+        to: header.to,
+        conversation: toHex(header.conversation),
+        contentType: content.contentType,
+        text: content.contentType === TEXT_TYPE ? utf8Decode(content.content) : null,
+        content,
+        replyTo: header.replyTo ? toHex(header.replyTo) : null,
+        createdAt: header.created,
+        via: arrival.via,
+        direction: header.from === wallet ? 'sent' : 'received',
+        cursor: arrival.cursor,
+      }
+    } catch (error) {
+      seen.remove(id)
+      throw error
+    }
+  }
+
+  async function trustSender(envelope: SealedEnvelope, arrival: Arrival): Promise<void> {
+    if (!(await certified(envelope, arrival))) {
+      throw new ClientError(
+        'sender-not-trusted',
+        'The sender’s device is not certified by the sender’s wallet, or was revoked',
+      )
+    }
+    if (!(await verifySealed(envelope))) {
+      throw new ClientError('sender-not-trusted', 'The signature of the sender’s device does not verify')
+    }
+  }
+
+  /** The key log decides where it can be had; the certificate only for wallets of other gateways. */
+  async function certified({ header }: SealedEnvelope, arrival: Arrival): Promise<boolean> {
+    const { log } = await directory.peer(header.from)
+    if (log.head) {
+      if (log.deviceStatus(header.device, arrival.receivedAt) === 'certified') return true
+      const fresh = await directory.peer(header.from, { fresh: true })
+      return fresh.log.deviceStatus(header.device, arrival.receivedAt) === 'certified'
+    }
+    if (!arrival.certificate) return false
+    try {
+      const device = await verifyCertificate(arrival.certificate, {
+        wallet: header.from,
+        device: header.device,
+        trustedDomains: options.trustedDomains(),
+      })
+      return certificateStatus(device, arrival.receivedAt) === 'certified'
+    } catch (error) {
+      if (error instanceof IdentityError) return false
+      throw error
+    }
+  }
+
+  return {
+    sealed: async (bytes, arrival) => open(decodeSealed(bytes), arrival),
+    async frame(bytes, arrival) {
+      const frame = decodeFrame(bytes)
+      if (frame.kind !== FRAME_KIND.envelope) {
+        throw new ClientError(
+          'message-unsupported',
+          'The frame holds a network’s own ciphertext, to be opened by its SDK',
+        )
+      }
+      return open(decodeSealed(frame.bytes), {
+        ...arrival,
+        certificate: arrival.certificate ?? frame.certificate,
+      })
+    },
+  }
+}
