@@ -151,10 +151,17 @@ export interface EnvelopeStore {
    * appears later always has a higher seq than every item seen before.
    */
   inbox(query: InboxQuery): Promise<InboxItem[]>
-  /** Lowest seq still kept and highest seq given out, of the whole store: tells whether a cursor can be resumed. */
+  /**
+   * Lowest seq still kept and highest seq given out, of the whole store: tells whether a cursor can be resumed. Every item
+   * from `first` on is kept: a cursor `after` misses nothing when `first - 1 <= after <= last`.
+   */
   inboxBounds(wallet: string): Promise<{ first: number; last: number }>
   /** Conversations of a wallet, the one with the latest item first. */
-  conversations(query: { wallet: string; limit: number; before: number | null }): Promise<ConversationSummary[]>
+  conversations(query: {
+    wallet: string
+    limit: number
+    before: number | null
+  }): Promise<ConversationSummary[]>
 }
 
 export interface AcceptRecord {
@@ -389,6 +396,8 @@ export type StoreErrorCode =
   | 'store-closed'
   | 'store-corrupt'
   | 'store-newer'
+  /** Another gateway has the database open. */
+  | 'store-in-use'
   | 'store-full'
   | 'store-read-only'
   | 'store-failed'

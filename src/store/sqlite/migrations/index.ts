@@ -1,0 +1,13 @@
+import * as initial from './0001-initial.ts'
+
+export interface Migration {
+  /** `PRAGMA user_version` once it is applied: 1, 2, 3, … without gaps. */
+  version: number
+  name: string
+  sql: string
+}
+
+/** All migrations in order. One that was released is never changed: a change of schema is a new file. */
+export const migrations: readonly Migration[] = [{ version: 1, ...initial }]
+
+export const latestVersion = migrations.length

@@ -1,0 +1,191 @@
+/** Accepting envelopes, and reading them as envelopes, as an inbox and as conversations. */
+import type {
+  AcceptRecord,
+  AcceptResult,
+  ConversationSummary,
+  Delivery,
+  InboxItem,
+  InboxQuery,
+  NewDelivery,
+  StoredEnvelope,
+} from '../../port.ts'
+import type { Database } from '../database.ts'
+import { notePair } from './adapters.ts'
+import { noteAlias } from './aliases.ts'
+import { deliveriesOf } from './deliveries.ts'
+import { appendCheckpoint } from './journey.ts'
+import type { Moment } from './operation.ts'
+
+/** The one transaction of an accept. `persisted` is the moment at which its group went to the disk. */
+export function accept(database: Database, record: AcceptRecord, moment: Moment): AcceptResult {
+  const taken = database.row<{ seq: number }>('SELECT seq FROM envelopes WHERE id = ?', record.id)
+  if (record.alias !== null) {
+    noteAlias(database, { ...record.alias, envelopeId: record.id, at: record.receivedAt })
+  }
+  if (taken !== null) {
+    return { outcome: 'duplicate', seq: taken.seq, deliveries: deliveriesOf(database, record.id) }
+  }
+  const fromId = database.walletId(record.from)
+  const conversationId = database.conversationId(record.conversation)
+  const seq = insertEnvelope(database, record, fromId, conversationId)
+  for (const { wallet, direction } of record.inbox) {
+    // A wallet that writes to itself is named twice and keeps one item.
+    database.run(
+      'INSERT INTO inbox (wallet_id, seq, conversation_id, direction) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      database.walletId(wallet),
+      seq,
+      conversationId,
+      direction,
+    )
+  }
+  const deliveries = record.deliveries.map((delivery) => insertDelivery(database, seq, record, delivery))
+  for (const { network, address } of record.deliveries) {
+    notePair(database, { network, address, peerId: fromId, at: record.receivedAt })
+  }
+  const common = { status: 'success', deliveryId: null, network: record.via, detail: null } as const
+  appendCheckpoint(
+    database,
+    seq,
+    { name: 'accepted', at: record.receivedAt, monotonic: record.monotonic, ...common },
+    null,
+  )
+  appendCheckpoint(database, seq, { name: 'persisted', ...moment, ...common }, null)
+  return { outcome: 'accepted', seq, deliveries }
+}
+
+function insertEnvelope(
+  database: Database,
+  record: AcceptRecord,
+  fromId: number,
+  conversationId: number,
+): number {
+  return database.insert(
+    `INSERT INTO envelopes (id, kind, mode, from_id, conversation_id, content_type, flags, created, expires_at, via,
+       received_at, device, trace, certificate, bytes)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    record.id,
+    record.kind,
+    record.mode,
+    fromId,
+    conversationId,
+    record.contentType,
+    record.flags,
+    record.created,
+    record.expiresAt,
+    record.via,
+    record.receivedAt,
+    record.device,
+    record.trace,
+    record.certificate,
+    record.bytes,
+  )
+}
+
+function insertDelivery(
+  database: Database,
+  seq: number,
+  record: AcceptRecord,
+  delivery: NewDelivery,
+): Delivery {
+  const { wallet, network, address, transactionId, state, rank, notBefore } = delivery
+  const at = record.receivedAt
+  const id = database.insert(
+    `INSERT INTO deliveries (seq, wallet_id, network, address, transaction_id, state, rank, attempt, next_at, reason,
+       remote_ids, created_at, updated_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, NULL, '[]', ?, ?)`,
+    seq,
+    database.walletId(wallet),
+    network,
+    address,
+    transactionId,
+    state,
+    rank,
+    notBefore,
+    at,
+    at,
+  )
+  return {
+    id,
+    envelopeSeq: seq,
+    envelopeId: record.id,
+    conversation: record.conversation,
+    wallet,
+    network,
+    address,
+    transactionId,
+    state,
+    rank,
+    attempt: 0,
+    nextAt: notBefore,
+    reason: null,
+    remoteIds: [],
+    createdAt: at,
+    updatedAt: at,
+  }
+}
+
+export function isTaken(database: Database, id: Uint8Array): boolean {
+  return database.row('SELECT 1 FROM envelopes WHERE id = ?', id) !== null
+}
+
+export function getEnvelope(database: Database, id: Uint8Array): StoredEnvelope | null {
+  const envelope = database.row<Omit<StoredEnvelope, 'wallets'>>(
+    `SELECT e.seq, e.id, e.kind, e.mode, w.wallet AS "from", e.device, c.conversation, e.content_type AS contentType,
+       e.flags, e.created, e.expires_at AS expiresAt, e.bytes, e.certificate, e.trace, e.via, e.received_at AS receivedAt
+     FROM envelopes e JOIN wallets w ON w.id = e.from_id JOIN conversations c ON c.id = e.conversation_id
+     WHERE e.id = ? AND e.bytes IS NOT NULL`,
+    id,
+  )
+  if (envelope === null) return null
+  const holders = database.rows<{ wallet: string }>(
+    'SELECT w.wallet FROM inbox i JOIN wallets w ON w.id = i.wallet_id WHERE i.seq = ? ORDER BY i.wallet_id',
+    envelope.seq,
+  )
+  return { ...envelope, wallets: holders.map((holder) => holder.wallet) }
+}
+
+const INBOX_ITEM = `
+  SELECT i.seq, e.id, i.direction, e.mode, w.wallet AS "from", c.conversation, e.content_type AS contentType, e.flags,
+    e.created, e.received_at AS receivedAt, e.via, e.bytes, e.certificate
+  FROM inbox i
+  JOIN envelopes e ON e.seq = i.seq
+  JOIN wallets w ON w.id = e.from_id
+  JOIN conversations c ON c.id = e.conversation_id`
+
+export function inbox(database: Database, { wallet, after, limit, conversation }: InboxQuery): InboxItem[] {
+  const walletId = database.findWallet(wallet)
+  if (conversation === null) {
+    const sql = `${INBOX_ITEM} WHERE i.wallet_id = ? AND i.seq > ? ORDER BY i.seq LIMIT ?`
+    return database.rows<InboxItem>(sql, walletId, after, limit)
+  }
+  const sql = `${INBOX_ITEM} WHERE i.wallet_id = ? AND i.conversation_id = ? AND i.seq > ? ORDER BY i.seq LIMIT ?`
+  return database.rows<InboxItem>(sql, walletId, database.findConversation(conversation), after, limit)
+}
+
+/** Of the whole store: pruning does not tell wallets apart, so one pair of numbers serves all. */
+export function inboxBounds(database: Database): { first: number; last: number } {
+  const first = database.row<{ through: number }>('SELECT pruned_through AS through FROM totals')
+  return { first: (first?.through ?? 0) + 1, last: lastSeq(database) }
+}
+
+/** Highest seq ever given out, 0 for none. */
+export function lastSeq(database: Database): number {
+  return database.row<{ seq: number }>(`SELECT seq FROM sqlite_sequence WHERE name = 'envelopes'`)?.seq ?? 0
+}
+
+export function conversations(
+  database: Database,
+  { wallet, limit, before }: { wallet: string; limit: number; before: number | null },
+): ConversationSummary[] {
+  return database.rows<ConversationSummary>(
+    `SELECT c.conversation, w.wallet AS "from", h.last_seq AS lastSeq, e.id AS lastId, e.received_at AS lastAt, h.items
+     FROM inbox_conversations h
+     JOIN conversations c ON c.id = h.conversation_id
+     JOIN envelopes e ON e.seq = h.last_seq
+     JOIN wallets w ON w.id = e.from_id
+     WHERE h.wallet_id = ? AND h.last_seq < ? ORDER BY h.last_seq DESC LIMIT ?`,
+    database.findWallet(wallet),
+    before ?? Number.MAX_SAFE_INTEGER,
+    limit,
+  )
+}

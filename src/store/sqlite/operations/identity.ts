@@ -1,0 +1,148 @@
+/** Challenges, key log, sessions and prekeys. */
+import type { StoredChallenge, StoredKeyEntry, StoredPrekey, StoredSession } from '../../port.ts'
+import type { Database } from '../database.ts'
+
+export function putChallenge(database: Database, challenge: StoredChallenge): void {
+  database.run(
+    `INSERT INTO challenges (id, wallet, account, action, device, label, entry, message, created_at, expires_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    challenge.id,
+    challenge.wallet,
+    challenge.account,
+    challenge.action,
+    challenge.device,
+    challenge.label,
+    challenge.entry,
+    challenge.message,
+    challenge.createdAt,
+    challenge.expiresAt,
+  )
+}
+
+export function getChallenge(database: Database, id: string): StoredChallenge | null {
+  return database.row<StoredChallenge>(
+    `SELECT id, wallet, account, action, device, label, entry, message, created_at AS createdAt, expires_at AS expiresAt
+     FROM challenges WHERE id = ?`,
+    id,
+  )
+}
+
+/**
+ * A challenge is used up by being removed. On `conflict` nothing is written. The key log only grows, so an entry fits
+ * exactly when its seq follows the last one: with it, its link to the entry before was composed against that last entry.
+ */
+export function completeChallenge(
+  database: Database,
+  input: { challengeId: string; entry: StoredKeyEntry; session: StoredSession | null; at: number },
+): 'done' | 'used' | 'conflict' {
+  const { challengeId, entry, session } = input
+  if (database.row('SELECT 1 FROM challenges WHERE id = ?', challengeId) === null) return 'used'
+  const walletId = database.walletId(entry.wallet)
+  const last = database.row<{ seq: number | null }>(
+    'SELECT max(seq) AS seq FROM key_log WHERE wallet_id = ?',
+    walletId,
+  )
+  if (typeof last?.seq === 'number' && entry.seq !== last.seq + 1) return 'conflict'
+
+  database.run('DELETE FROM challenges WHERE id = ?', challengeId)
+  database.run(
+    `INSERT INTO key_log (wallet_id, seq, hash, entry, signature, account, domain, action, device, not_before, not_after,
+       received_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    walletId,
+    entry.seq,
+    entry.hash,
+    entry.entry,
+    entry.signature,
+    entry.account,
+    entry.domain,
+    entry.action,
+    entry.device,
+    entry.notBefore,
+    entry.notAfter,
+    entry.receivedAt,
+  )
+  if (entry.action === 'revoke') {
+    database.run('DELETE FROM sessions WHERE wallet_id = ? AND device = ?', walletId, entry.device)
+    database.run('DELETE FROM prekeys WHERE wallet_id = ? AND device = ?', walletId, entry.device)
+  }
+  if (session !== null) putSession(database, session)
+  return 'done'
+}
+
+function putSession(database: Database, session: StoredSession): void {
+  database.run(
+    `INSERT INTO sessions (token_hash, wallet_id, account, device, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
+    session.tokenHash,
+    database.walletId(session.wallet),
+    session.account,
+    session.device,
+    session.createdAt,
+    session.expiresAt,
+  )
+}
+
+export function keyLog(database: Database, wallet: string): StoredKeyEntry[] {
+  return database.rows<StoredKeyEntry>(
+    `SELECT w.wallet, k.seq, k.hash, k.entry, k.signature, k.account, k.domain, k.action, k.device,
+       k.not_before AS notBefore, k.not_after AS notAfter, k.received_at AS receivedAt
+     FROM key_log k JOIN wallets w ON w.id = k.wallet_id WHERE k.wallet_id = ? ORDER BY k.seq`,
+    database.findWallet(wallet),
+  )
+}
+
+export function getSession(
+  database: Database,
+  { tokenHash, now }: { tokenHash: string; now: number },
+): StoredSession | null {
+  return database.row<StoredSession>(
+    `SELECT s.token_hash AS tokenHash, w.wallet, s.account, s.device, s.created_at AS createdAt, s.expires_at AS expiresAt
+     FROM sessions s JOIN wallets w ON w.id = s.wallet_id WHERE s.token_hash = ? AND s.expires_at > ?`,
+    tokenHash,
+    now,
+  )
+}
+
+export function deleteSession(database: Database, tokenHash: string): void {
+  database.run('DELETE FROM sessions WHERE token_hash = ?', tokenHash)
+}
+
+export function putPrekeys(database: Database, prekeys: StoredPrekey[]): void {
+  for (const prekey of prekeys) {
+    database.run(
+      `INSERT INTO prekeys (key_id, wallet_id, device, suite, public_key, not_before, not_after, bytes, signature)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key_id) DO NOTHING`,
+      prekey.keyId,
+      database.walletId(prekey.wallet),
+      prekey.device,
+      prekey.suite,
+      prekey.publicKey,
+      prekey.notBefore,
+      prekey.notAfter,
+      prekey.bytes,
+      prekey.signature,
+    )
+  }
+}
+
+export function prekeys(
+  database: Database,
+  { wallet, now }: { wallet: string; now: number },
+): StoredPrekey[] {
+  return database.rows<StoredPrekey>(
+    `SELECT p.key_id AS keyId, w.wallet, p.device, p.suite, p.public_key AS publicKey, p.not_before AS notBefore,
+       p.not_after AS notAfter, p.bytes, p.signature
+     FROM prekeys p JOIN wallets w ON w.id = p.wallet_id
+     WHERE p.wallet_id = ? AND p.not_before <= ? AND p.not_after > ?
+     ORDER BY p.device, p.suite, p.not_before DESC`,
+    database.findWallet(wallet),
+    now,
+    now,
+  )
+}
+
+export function isServed(database: Database, wallet: string): boolean {
+  return (
+    database.row('SELECT 1 FROM key_log WHERE wallet_id = ? LIMIT 1', database.findWallet(wallet)) !== null
+  )
+}

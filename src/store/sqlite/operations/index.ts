@@ -1,0 +1,60 @@
+/** The table of operations: what the main thread may ask of the writer, by name. */
+import * as adapters from './adapters.ts'
+import * as aliases from './aliases.ts'
+import * as deliveries from './deliveries.ts'
+import * as endpoints from './endpoints.ts'
+import * as envelopes from './envelopes.ts'
+import * as identity from './identity.ts'
+import * as journey from './journey.ts'
+import * as maintenance from './maintenance.ts'
+import { reading, writing } from './operation.ts'
+
+export const operations = {
+  putChallenge: writing(identity.putChallenge),
+  getChallenge: reading(identity.getChallenge),
+  completeChallenge: writing(identity.completeChallenge),
+  keyLog: reading(identity.keyLog),
+  getSession: reading(identity.getSession),
+  deleteSession: writing(identity.deleteSession),
+  putPrekeys: writing(identity.putPrekeys),
+  prekeys: reading(identity.prekeys),
+  isServed: reading(identity.isServed),
+
+  putEndpoint: writing(endpoints.putEndpoint),
+  endpoints: reading(endpoints.endpoints),
+  walletsAt: reading(endpoints.walletsAt),
+  putRoute: writing(endpoints.putRoute),
+  getRoute: reading(endpoints.getRoute),
+
+  accept: writing(envelopes.accept),
+  isTaken: reading(envelopes.isTaken),
+  getEnvelope: reading(envelopes.getEnvelope),
+  inbox: reading(envelopes.inbox),
+  inboxBounds: reading(envelopes.inboxBounds),
+  conversations: reading(envelopes.conversations),
+
+  addAlias: writing(aliases.noteAlias),
+  envelopeOfRemote: reading(aliases.envelopeOfRemote),
+
+  openDeliveries: reading(deliveries.openDeliveries),
+  getDelivery: reading(deliveries.getDelivery),
+  deliveriesOf: reading(deliveries.deliveriesOf),
+  listDeliveries: reading(deliveries.listDeliveries),
+  moveDelivery: writing(deliveries.moveDelivery),
+
+  addCheckpoints: writing(journey.addCheckpoints),
+  journey: reading(journey.journey),
+
+  getAdapterValue: reading(adapters.getAdapterValue),
+  setAdapterValue: writing(adapters.setAdapterValue),
+  recentPairs: reading(adapters.recentPairs),
+
+  pruneEnvelopes: writing(maintenance.pruneEnvelopes),
+  pruneTable: writing(maintenance.pruneTable),
+  statistics: reading(maintenance.statistics),
+  probe: writing(maintenance.probe),
+} as const
+
+export type OperationName = keyof typeof operations
+export type Input<Name extends OperationName> = Parameters<(typeof operations)[Name]['run']>[1]
+export type Output<Name extends OperationName> = ReturnType<(typeof operations)[Name]['run']>

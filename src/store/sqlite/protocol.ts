@@ -1,0 +1,52 @@
+/** What the threads of the store say to each other. */
+import type { Failure } from './errors.ts'
+import type { OperationName } from './operations/index.ts'
+import type { Moment } from './operations/operation.ts'
+
+export interface Call {
+  name: OperationName
+  input: unknown
+}
+
+export type Answer = { value: unknown } | { failure: Failure }
+
+export interface WriterSettings {
+  path: string
+  /** Shared with the checkpointer; null without one. See `Progress`. */
+  progress: SharedArrayBuffer | null
+}
+
+export interface CheckpointerSettings {
+  path: string
+  progress: SharedArrayBuffer
+  /** Milliseconds between two checkpoints under load. */
+  interval: number
+}
+
+export type ToWriter = { type: 'group'; calls: Call[]; moment: Moment } | { type: 'close' }
+
+export type FromWriter =
+  | { type: 'ready' }
+  | { type: 'refused'; failure: Failure }
+  | { type: 'answers'; answers: Answer[] }
+  | { type: 'closed' }
+  | LogLine
+
+export type LogLine = {
+  type: 'log'
+  level: 'info' | 'warn'
+  details: Record<string, unknown>
+  text: string
+}
+
+/** Places in the 32-bit integers that writer and checkpointer share. */
+export const Progress = {
+  /** Grows with every group that was committed; the checkpointer sleeps on it. */
+  commits: 0,
+  /** 1 tells the checkpointer to end. */
+  stop: 1,
+  /** Frames in the write-ahead log, as the last checkpoint saw them. */
+  frames: 2,
+} as const
+
+export const PROGRESS_BYTES = 3 * Int32Array.BYTES_PER_ELEMENT

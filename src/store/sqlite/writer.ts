@@ -1,0 +1,79 @@
+/** Entry of the writer's thread: it alone owns the database and runs one group after the other. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { toFailure } from './errors.ts'
+import { runGroup } from './group.ts'
+import { type OpenedDatabase, openDatabase } from './open.ts'
+import { operations } from './operations/index.ts'
+import { type FromWriter, Progress, type ToWriter, type WriterSettings } from './protocol.ts'
+
+/**
+ * Frames in the log (4 KiB each) beyond which the writer itself makes the log start anew. Under steady load the background
+ * checkpoints cannot: there is always a newer commit. Waiting longer makes the log large, doing it more often costs commits.
+ */
+const RESTART_AFTER_FRAMES = 16_000
+
+const settings = workerData as WriterSettings
+const progress = settings.progress === null ? null : new Int32Array(settings.progress)
+const port = parentPort
+if (port === null) throw new Error('writer.ts runs as a worker thread only')
+const send = (message: FromWriter) => port.postMessage(message)
+
+const opened = open()
+if (opened === null) port.close()
+else serve(opened)
+
+function open(): OpenedDatabase | null {
+  try {
+    const result = openDatabase(settings.path)
+    if (result.unclean) {
+      send({
+        type: 'log',
+        level: 'warn',
+        details: {},
+        text: 'The store was not closed cleanly; its log was replayed and checked',
+      })
+    }
+    for (const { version, name } of result.applied) {
+      send({ type: 'log', level: 'info', details: { version, name }, text: 'The store was migrated' })
+    }
+    send({ type: 'ready' })
+    return result
+  } catch (error) {
+    send({ type: 'refused', failure: toFailure(error) })
+    return null
+  }
+}
+
+function serve({ database, unlock }: OpenedDatabase): void {
+  port?.on('message', (message: ToWriter) => {
+    if (message.type === 'close') {
+      database.close()
+      unlock()
+      send({ type: 'closed' })
+      port.close()
+      return
+    }
+    send({ type: 'answers', answers: runGroup(database, message.calls, message.moment) })
+    if (progress !== null && message.calls.some((call) => operations[call.name].writes)) {
+      Atomics.add(progress, Progress.commits, 1)
+      Atomics.notify(progress, Progress.commits)
+      if (Atomics.load(progress, Progress.frames) >= RESTART_AFTER_FRAMES) restartLog(progress)
+    }
+  })
+
+  /** The group before it is committed and answered: a failure here costs nothing but a log that goes on growing. */
+  function restartLog(shared: Int32Array): void {
+    Atomics.store(shared, Progress.frames, 0)
+    try {
+      database.rows('PRAGMA wal_checkpoint(RESTART)')
+    } catch (error) {
+      const details = { code: toFailure(error).code }
+      send({
+        type: 'log',
+        level: 'warn',
+        details,
+        text: 'The log of the store could not be restarted; trying again later',
+      })
+    }
+  }
+}
