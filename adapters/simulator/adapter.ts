@@ -133,6 +133,7 @@ export function createSimulatorAdapter(config: SimulatorConfig, context: Adapter
       idempotentSend,
       ephemeral: true,
       reachesAnyone: true,
+      sharedAddresses: false,
     }),
     send,
     describe: () => ({ network: config.network }),

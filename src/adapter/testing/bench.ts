@@ -7,7 +7,7 @@ import { randomFrame, randomHex, sameBytes } from './bytes.ts'
 import { createRecordingContext, type RecordingContext } from './context.ts'
 import type { ContractHarness, TestWallet } from './harness.ts'
 import { assertInboundShape, assertNothingLeaked } from './invariants.ts'
-import { settles, waitFor } from './wait.ts'
+import { DEFAULT_TIMEOUT_MS, settles, waitFor } from './wait.ts'
 import { serveWebhooks, type WebhookServer } from './webhooks.ts'
 
 /** One statement of the contract, and the code that tries it. */
@@ -32,6 +32,9 @@ export interface Bench {
   /** The first two wallets of the harness. */
   readonly alice: TestWallet
   readonly bob: TestWallet
+  /** `waitFor` and `settles`, with no more patience than the run of the check has. */
+  waitFor: typeof waitFor
+  settles: typeof settles
   /** Makes an adapter that is not started. Pass the storage of an earlier context to play a restart. */
   open(options?: { storage?: AdapterStorage }): Opened
   /** Makes an adapter, starts it and waits until it is connected. */
@@ -79,12 +82,16 @@ export const neverAborted = (): AbortSignal => new AbortController().signal
 /**
  * Runs one check over a harness that is set up, and afterwards the invariants that hold for every check: stop works,
  * inbound frames are well-formed, and no secret or whole address was written to a log, a state or a description.
- * Rejects with the check's own failure first.
+ * Rejects with the check's own failure first. `patienceMs` caps every wait, to see quickly that a check fails.
  */
-export async function runCheck(check: Check, harness: ContractHarness): Promise<void> {
+export async function runCheck(
+  check: Check,
+  harness: ContractHarness,
+  options: { patienceMs?: number } = {},
+): Promise<void> {
   const opened: (Opened & { close(): Promise<void> })[] = []
   const errors: AdapterError[] = []
-  const bench = createBench(harness, opened, errors)
+  const bench = createBench(harness, opened, errors, options.patienceMs ?? Number.POSITIVE_INFINITY)
   try {
     await check.run(bench)
   } finally {
@@ -101,6 +108,7 @@ function createBench(
   harness: ContractHarness,
   opened: (Opened & { close(): Promise<void> })[],
   errors: AdapterError[],
+  patienceMs: number,
 ): Bench {
   const [alice, bob] = harness.wallets
   assert.ok(alice && bob, 'the harness needs two wallets or more')
@@ -110,6 +118,13 @@ function createBench(
     harness,
     alice,
     bob,
+    waitFor: (condition, options = {}) =>
+      waitFor(condition, {
+        ...options,
+        timeoutMs: Math.min(options.timeoutMs ?? DEFAULT_TIMEOUT_MS, patienceMs),
+      }),
+    settles: (promise, what, timeoutMs = DEFAULT_TIMEOUT_MS) =>
+      settles(promise, what, Math.min(timeoutMs, patienceMs)),
     open(options) {
       const one = openAdapter(harness, options?.storage)
       opened.push(one)
@@ -135,7 +150,7 @@ function createBench(
     }),
     stranger: () => `eip155:*:0x${randomHex(20)}`,
     async send({ adapter }, intent) {
-      const receipt = await settles(adapter.send(intent, neverAborted()), 'send')
+      const receipt = await bench.settles(adapter.send(intent, neverAborted()), 'send')
       if ('pending' in receipt) {
         assert.equal(receipt.pending, intent.transactionId, 'a pending receipt names the transaction')
         return []
@@ -149,12 +164,12 @@ function createBench(
       return (await network.received(address)).filter((other) => sameBytes(frame, other)).length
     },
     async arrival(frame, address = bob.address) {
-      await waitFor(async () => (await bench.copies(frame, address)) > 0, {
+      await bench.waitFor(async () => (await bench.copies(frame, address)) > 0, {
         what: 'the frame to reach the native client byte for byte',
       })
     },
     heard: (one, frame, since) =>
-      waitFor(
+      bench.waitFor(
         async () => {
           const live = one.context.heard(frame)[0]
           if (live) return live
@@ -182,7 +197,7 @@ function createBench(
       await one.context.clock.sleep(GRACE_MS)
     },
     async rejects(promise, classes, what) {
-      const error: unknown = await settles(promise, what).then(
+      const error: unknown = await bench.settles(promise, what).then(
         () => assert.fail(`${what} must reject with ${classes.join(' or ')}, but it resolved`),
         (caught: unknown) => caught,
       )
@@ -215,7 +230,7 @@ function createBench(
     async function stop() {
       await webhooks?.close()
       webhooks = null
-      await settles(adapter.stop(neverAborted()), 'stop')
+      await bench.settles(adapter.stop(neverAborted()), 'stop')
     }
     return {
       adapter,
@@ -225,11 +240,11 @@ function createBench(
           webhooks = await serveWebhooks(definition.manifest.network, adapter.webhook)
           await from.connectGateway?.({ baseUrl: webhooks.baseUrl })
         }
-        await settles(adapter.start(neverAborted()), 'start', 60_000)
+        await bench.settles(adapter.start(neverAborted()), 'start', 60_000)
       },
       stop,
       async connected() {
-        await waitFor(() => context.lastState() === 'connected', {
+        await bench.waitFor(() => context.lastState() === 'connected', {
           timeoutMs: 60_000,
           what: `the state "connected" (last report: ${context.lastState()})`,
         })

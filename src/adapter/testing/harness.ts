@@ -10,8 +10,6 @@ export interface ContractHarness {
   network: NetworkProbe
   /** Two wallets or more, each with a native client attached at `address` before `setup` resolves. */
   wallets: TestWallet[]
-  /** Wallets share addresses on purpose (Waku's buckets), so that uniqueness is not demanded. */
-  sharesAddresses?: boolean
   /**
    * Capabilities that the network shows at times and which are therefore declared false, each with the reason. For
    * these the suite does not demand that the behaviour is absent.

@@ -1,6 +1,8 @@
 /** Waiting on conditions, never on the speed of the machine. */
 import { systemClock } from '../clock.ts'
 
+export const DEFAULT_TIMEOUT_MS = 20_000
+
 export interface WaitOptions {
   /** Default 20,000. */
   timeoutMs?: number
@@ -19,7 +21,7 @@ export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: WaitOptions = {},
 ): Promise<Exclude<T, null | undefined | false | 0 | ''>> {
-  const { timeoutMs = 20_000, intervalMs = 20, what = 'the condition' } = options
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, intervalMs = 20, what = 'the condition' } = options
   const deadline = systemClock.monotonic() + timeoutMs
   for (;;) {
     const value = await condition()
@@ -30,7 +32,11 @@ export async function waitFor<T>(
 }
 
 /** Passes `promise` on, and rejects when it is not settled in time. */
-export async function settles<T>(promise: Promise<T>, what: string, timeoutMs = 20_000): Promise<T> {
+export async function settles<T>(
+  promise: Promise<T>,
+  what: string,
+  timeoutMs = DEFAULT_TIMEOUT_MS,
+): Promise<T> {
   const late = new AbortController()
   const timeout = systemClock.sleep(timeoutMs, late.signal).then(
     () => {

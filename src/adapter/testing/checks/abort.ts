@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { AdapterError } from '../../errors.ts'
 import type { Check } from '../bench.ts'
-import { settles } from '../wait.ts'
 
 const aborted = (): AbortSignal => AbortSignal.abort(new Error('aborted by the contract suite'))
 
@@ -11,13 +10,15 @@ export const abortChecks: Check[] = [
     async run(bench) {
       const opened = bench.open()
       // Resolving is allowed too: trouble is told by the state. A rejection is an AdapterError.
-      await settles(opened.adapter.start(aborted()), 'an aborted start', 5000).catch((error: unknown) => {
-        assert.ok(AdapterError.is(error), `start rejects with AdapterError only: ${String(error)}`)
-        assert.ok(
-          ['retryable', 'uncertain'].includes(error.class),
-          `an aborted start is retryable: ${error.class}`,
-        )
-      })
+      await bench
+        .settles(opened.adapter.start(aborted()), 'an aborted start', 5000)
+        .catch((error: unknown) => {
+          assert.ok(AdapterError.is(error), `start rejects with AdapterError only: ${String(error)}`)
+          assert.ok(
+            ['retryable', 'uncertain'].includes(error.class),
+            `an aborted start is retryable: ${error.class}`,
+          )
+        })
       await opened.stop()
       await opened.start()
       await opened.connected()
@@ -29,7 +30,7 @@ export const abortChecks: Check[] = [
       const opened = await bench.connect()
       const intent = bench.intent()
       const error = await bench.rejects(
-        settles(opened.adapter.send(intent, aborted()), 'an aborted send', 5000),
+        bench.settles(opened.adapter.send(intent, aborted()), 'an aborted send', 5000),
         ['retryable', 'uncertain'],
         'send with an aborted signal',
       )
@@ -46,7 +47,7 @@ export const abortChecks: Check[] = [
       const abort = new AbortController()
       const sending = opened.adapter.send(intent, abort.signal)
       abort.abort(new Error('aborted by the contract suite'))
-      const error = await settles(sending, 'a send aborted under way', 5000).then(
+      const error = await bench.settles(sending, 'a send aborted under way', 5000).then(
         () => null,
         (caught: unknown) => caught,
       )
@@ -81,13 +82,13 @@ export const abortChecks: Check[] = [
         }
       }
       await bench.rejects(
-        settles(walk(), 'an aborted walk', 5000),
+        bench.settles(walk(), 'an aborted walk', 5000),
         ['retryable', 'uncertain'],
         'an aborted walk',
       )
       if (!opened.adapter.capabilities().lookup) return
       await bench.rejects(
-        settles(history.find(bench.intent(), aborted()), 'an aborted find', 5000),
+        bench.settles(history.find(bench.intent(), aborted()), 'an aborted find', 5000),
         ['retryable', 'uncertain'],
         'an aborted find',
       )

@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict'
 import { type Check, neverAborted } from '../bench.ts'
 import { sameBytes } from '../bytes.ts'
-import { settles, waitFor } from '../wait.ts'
 
-/** The remaining fields are tried where their behaviour is: echo, history, lookup and idempotentSend. */
+/** The remaining fields are tried where their behaviour is: echo, history, lookup, idempotentSend and sharedAddresses. */
 export const capabilityChecks: Check[] = [
   {
     name: 'capabilities are complete, stable, and within the manifest',
     async run(bench) {
       const { adapter } = bench.open()
       const declared = adapter.capabilities()
-      const flags = ['echo', 'history', 'lookup', 'idempotentSend', 'ephemeral', 'reachesAnyone'] as const
+      const flags = [
+        'echo',
+        'history',
+        'lookup',
+        'idempotentSend',
+        'ephemeral',
+        'reachesAnyone',
+        'sharedAddresses',
+      ] as const
       for (const flag of flags) assert.equal(typeof declared[flag], 'boolean', `${flag} must be declared`)
       const { limits, redeliveryWindowMs } = bench.harness.definition.manifest
       assert.ok(Number.isSafeInteger(declared.maxFrameBytes) && declared.maxFrameBytes > 0)
@@ -53,7 +60,7 @@ export const capabilityChecks: Check[] = [
         (await bench.walk(opened, since)).some((inbound) => sameBytes(inbound.frame, intent.frame))
       const plain = bench.intent()
       await bench.send(opened, plain)
-      await waitFor(
+      await bench.waitFor(
         async () =>
           (await bench.walk(opened, since)).some((inbound) => sameBytes(inbound.frame, plain.frame)),
         { what: 'a frame that is not ephemeral in the history', intervalMs: 200 },
@@ -61,7 +68,7 @@ export const capabilityChecks: Check[] = [
       if (ephemeral)
         assert.equal(await kept(), false, 'ephemeral is declared, but the network kept the frame')
       else if (!bench.harness.conditional?.ephemeral) {
-        await waitFor(kept, {
+        await bench.waitFor(kept, {
           what: 'the frame in the history, since ephemeral is declared false',
           intervalMs: 200,
         })
@@ -82,7 +89,7 @@ export const capabilityChecks: Check[] = [
       }
       const to = { wallet, address }
       if (reachesAnyone) {
-        await settles(identity?.provision?.(to, neverAborted()) ?? Promise.resolve(), 'provision')
+        await bench.settles(identity?.provision?.(to, neverAborted()) ?? Promise.resolve(), 'provision')
         await bench.send(opened, bench.intent({ to }))
       } else if (!bench.harness.conditional?.reachesAnyone) {
         await bench.rejects(

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Check } from '../bench.ts'
 import { sameBytes } from '../bytes.ts'
-import { waitFor } from '../wait.ts'
 
 export const dedupChecks: Check[] = [
   {
@@ -20,7 +19,7 @@ export const dedupChecks: Check[] = [
           'idempotentSend is declared, but the recipient got a second copy',
         )
       } else if (!bench.harness.conditional?.idempotentSend) {
-        await waitFor(async () => (await bench.copies(intent.frame)) === 2, {
+        await bench.waitFor(async () => (await bench.copies(intent.frame)) === 2, {
           what: 'a second copy, since idempotentSend is declared false',
         })
       }
@@ -65,7 +64,9 @@ export const dedupChecks: Check[] = [
       const before = opened.context.heard(frame).length
       if (network.redeliver) {
         await network.redeliver(first.remoteId)
-        await waitFor(() => opened.context.heard(frame).length > before, { what: 'the second delivery' })
+        await bench.waitFor(() => opened.context.heard(frame).length > before, {
+          what: 'the second delivery',
+        })
       }
       for (const again of opened.context.heard(frame)) assert.equal(again.remoteId, first.remoteId)
       for (const again of await bench.walk(opened, since)) {

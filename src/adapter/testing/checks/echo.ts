@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import type { Inbound, SendIntent } from '../../contract.ts'
 import { type Bench, type Check, GRACE_MS, type Opened } from '../bench.ts'
 import { sameBytes } from '../bytes.ts'
-import { waitFor } from '../wait.ts'
 
 /** The gateway's own frame as it comes back to it, by any way. */
 async function echoOf(
@@ -26,7 +25,7 @@ export const echoChecks: Check[] = [
       await bench.send(opened, intent)
       await bench.arrival(intent.frame)
       if (opened.adapter.capabilities().echo) {
-        await waitFor(() => echoOf(bench, opened, intent, since), { what: 'the echo', intervalMs: 100 })
+        await bench.waitFor(() => echoOf(bench, opened, intent, since), { what: 'the echo', intervalMs: 100 })
       } else if (!bench.harness.conditional?.echo) {
         await opened.context.clock.sleep(GRACE_MS)
         assert.equal(
@@ -45,7 +44,7 @@ export const echoChecks: Check[] = [
       const since = Date.now() - 1000
       const intent = bench.intent()
       const ids = await bench.send(opened, intent)
-      const echo = await waitFor(() => echoOf(bench, opened, intent, since), {
+      const echo = await bench.waitFor(() => echoOf(bench, opened, intent, since), {
         what: 'the echo',
         intervalMs: 100,
       })
@@ -61,7 +60,7 @@ export const echoChecks: Check[] = [
       const since = Date.now() - 1000
       const intent = bench.intent()
       await bench.send(opened, intent)
-      const echo = await waitFor(() => echoOf(bench, opened, intent, since), {
+      const echo = await bench.waitFor(() => echoOf(bench, opened, intent, since), {
         what: 'the echo',
         intervalMs: 100,
       })

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { type Check, neverAborted } from '../bench.ts'
-import { waitFor } from '../wait.ts'
 
 export const errorChecks: Check[] = [
   {
@@ -16,7 +15,7 @@ export const errorChecks: Check[] = [
           'send while cut off',
         )
         errorClass = error.class
-        await waitFor(() => opened.context.lastState() !== 'connected', {
+        await bench.waitFor(() => opened.context.lastState() !== 'connected', {
           timeoutMs: 60_000,
           what: 'the state to leave "connected"',
         })

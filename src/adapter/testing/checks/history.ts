@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { AdapterError } from '../../errors.ts'
 import { type Bench, type Check, neverAborted, type Opened } from '../bench.ts'
 import { sameBytes } from '../bytes.ts'
-import { settles, waitFor } from '../wait.ts'
 
 /** Sends a native frame while the adapter is stopped; resolves with it and an adapter started afterwards. */
 async function missed(bench: Bench): Promise<{ opened: Opened; frame: Uint8Array; since: number }> {
@@ -26,7 +25,7 @@ export const historyChecks: Check[] = [
     async run(bench) {
       const { opened, frame, since } = await missed(bench)
       if (opened.adapter.capabilities().history) {
-        await waitFor(() => yields(bench, opened, frame, since), {
+        await bench.waitFor(() => yields(bench, opened, frame, since), {
           what: 'history.walk to yield the frame that was missed',
           intervalMs: 200,
         })
@@ -46,8 +45,8 @@ export const historyChecks: Check[] = [
       if (!opened.adapter.capabilities().history) return
       const find = async () =>
         (await bench.walk(opened, since)).find((inbound) => sameBytes(inbound.frame, frame))
-      const first = await waitFor(find, { what: 'the frame in the history', intervalMs: 200 })
-      const second = await waitFor(find, { what: 'the frame in a second walk', intervalMs: 200 })
+      const first = await bench.waitFor(find, { what: 'the frame in the history', intervalMs: 200 })
+      const second = await bench.waitFor(find, { what: 'the frame in a second walk', intervalMs: 200 })
       assert.deepEqual(second, first)
       assert.equal(first.to, bench.bob.address, 'history knows the address that a frame was sent to')
     },
@@ -62,7 +61,7 @@ export const historyChecks: Check[] = [
       for (const frame of frames) {
         await bench.harness.network.inject(frame, { from: bench.bob.address, to: bench.alice.address })
       }
-      await waitFor(
+      await bench.waitFor(
         async () => {
           const found = await bench.walk(opened, since)
           return frames.every((frame) => found.some((inbound) => sameBytes(inbound.frame, frame)))
@@ -86,17 +85,19 @@ export const historyChecks: Check[] = [
       await bench.arrival(sent.frame)
       if (!lookup) {
         if (bench.harness.conditional?.lookup) return
-        const found = await settles(history.find(sent, neverAborted()), 'find').catch((error: unknown) => {
-          assert.ok(
-            AdapterError.is(error) && error.class === 'unsupported',
-            'find without lookup is unsupported',
-          )
-          return null
-        })
+        const found = await bench
+          .settles(history.find(sent, neverAborted()), 'find')
+          .catch((error: unknown) => {
+            assert.ok(
+              AdapterError.is(error) && error.class === 'unsupported',
+              'find without lookup is unsupported',
+            )
+            return null
+          })
         assert.equal(found, null, 'lookup is declared false, but find found the send')
         return
       }
-      const receipt = await waitFor(() => history.find(sent, neverAborted()), {
+      const receipt = await bench.waitFor(() => history.find(sent, neverAborted()), {
         what: 'history.find to know the send',
         intervalMs: 200,
       })
@@ -107,7 +108,7 @@ export const historyChecks: Check[] = [
           found.some((id) => ids.includes(id)),
           'find and send name different remote ids',
         )
-      const never = await settles(history.find(bench.intent(), neverAborted()), 'find')
+      const never = await bench.settles(history.find(bench.intent(), neverAborted()), 'find')
       assert.equal(never, null, 'find must give null for an intent that was never sent')
     },
   },
@@ -121,7 +122,7 @@ export const historyChecks: Check[] = [
       await bench.arrival(intent.frame)
       await first.stop()
       const second = await bench.connect({ storage: first.context.storage })
-      await waitFor(() => second.adapter.history?.find({ ...intent, attempt: 2 }, neverAborted()), {
+      await bench.waitFor(() => second.adapter.history?.find({ ...intent, attempt: 2 }, neverAborted()), {
         what: 'history.find to know the send of before the restart',
         intervalMs: 200,
       })
@@ -136,14 +137,14 @@ export const historyChecks: Check[] = [
       const intent = bench.intent()
       await bench.send(opened, intent)
       await bench.arrival(intent.frame)
-      await waitFor(() => history.find(intent, neverAborted()), {
+      await bench.waitFor(() => history.find(intent, neverAborted()), {
         what: 'find before the outage',
         intervalMs: 200,
       })
       await bench.duringOutage(async () => {
-        const outcome = await settles(history.find(intent, neverAborted()), 'find while cut off').catch(
-          (error: unknown) => error,
-        )
+        const outcome = await bench
+          .settles(history.find(intent, neverAborted()), 'find while cut off')
+          .catch((error: unknown) => error)
         assert.notEqual(
           outcome,
           null,
@@ -167,7 +168,7 @@ export const historyChecks: Check[] = [
       if (!ran) return
       await opened.connected()
       if (!opened.adapter.capabilities().history) return
-      await waitFor(() => yields(bench, opened, frame, since), {
+      await bench.waitFor(() => yields(bench, opened, frame, since), {
         timeoutMs: 60_000,
         what: 'history.walk to yield what was sent during the outage',
         intervalMs: 200,

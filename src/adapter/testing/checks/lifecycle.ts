@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHook } from 'node:async_hooks'
 import { type Check, GRACE_MS, neverAborted } from '../bench.ts'
-import { settles, waitFor } from '../wait.ts'
 
 /** Kinds of asynchronous resource that mean input, output or a timer. Promises and ticks are not among them. */
 const IO =
@@ -103,7 +102,7 @@ export const lifecycleChecks: Check[] = [
       await bench.harness.network.inject(frame, { from: bench.alice.address, to: bench.bob.address })
       await bench.arrival(frame)
       await opened.context.clock.sleep(GRACE_MS)
-      assert.equal(opened.context.offered(frame).length, 0)
+      assert.equal(opened.context.offered(frame).length, 0, 'a frame was delivered after stop')
     },
   },
   {
@@ -113,8 +112,8 @@ export const lifecycleChecks: Check[] = [
       await bench.duringOutage(async () => {
         const starting = Promise.allSettled([opened.adapter.start(neverAborted())])
         await opened.stop()
-        await settles(starting, 'a start that was stopped')
-        await waitFor(() => opened.context.lastState() === 'stopped', { what: 'the state "stopped"' })
+        await bench.settles(starting, 'a start that was stopped')
+        await bench.waitFor(() => opened.context.lastState() === 'stopped', { what: 'the state "stopped"' })
       })
     },
   },

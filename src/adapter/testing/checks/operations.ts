@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Finding } from '../../facets.ts'
 import { type Check, neverAborted } from '../bench.ts'
-import { settles } from '../wait.ts'
 
 function assertFindings(findings: Finding[]): void {
   assert.ok(findings.length > 0, 'the doctor has something to say')
@@ -18,12 +17,12 @@ export const operationChecks: Check[] = [
       const opened = await bench.connect()
       const { doctor } = opened.adapter
       if (!doctor) return
-      const well = await settles(doctor.examine(neverAborted()), 'examine', 60_000)
+      const well = await bench.settles(doctor.examine(neverAborted()), 'examine', 60_000)
       assertFindings(well)
       const errors = well.filter(({ status }) => status === 'error')
       assert.deepEqual(errors, [], 'the doctor finds errors in a connected adapter')
       await bench.duringOutage(async () => {
-        const ill = await settles(doctor.examine(neverAborted()), 'examine while cut off', 60_000)
+        const ill = await bench.settles(doctor.examine(neverAborted()), 'examine while cut off', 60_000)
         assertFindings(ill)
         assert.ok(
           ill.some(({ status, fix }) => status !== 'ok' && fix),

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Check } from '../bench.ts'
 import { randomFrame, sameBytes } from '../bytes.ts'
-import { waitFor } from '../wait.ts'
 
 const COUNT = 15
 
@@ -45,7 +44,7 @@ export const orderingChecks: Check[] = [
         await bench.harness.network.inject(frame, { from: bench.alice.address, to: bench.bob.address })
       }
       const { context } = opened
-      await waitFor(() => frames.every((frame) => context.heard(frame).length > 0), {
+      await bench.waitFor(() => frames.every((frame) => context.heard(frame).length > 0), {
         what: 'all frames live',
       })
       const all = context.deliveries.map(({ inbound }) => inbound.frame)

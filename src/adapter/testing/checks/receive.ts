@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Check } from '../bench.ts'
 import { randomFrame } from '../bytes.ts'
-import { waitFor } from '../wait.ts'
 
 export const receiveChecks: Check[] = [
   {
@@ -29,7 +28,7 @@ export const receiveChecks: Check[] = [
     async run(bench) {
       const opened = await bench.connect()
       // A stream may lose some; it must not lose all.
-      await waitFor(
+      await bench.waitFor(
         async () => {
           const { frame } = bench.intent()
           await bench.harness.network.inject(frame, { from: bench.alice.address, to: bench.bob.address })
@@ -63,7 +62,7 @@ export const receiveChecks: Check[] = [
       context.rejectDeliveries(true)
       const { frame } = bench.intent()
       await bench.harness.network.inject(frame, { from: bench.alice.address, to: bench.bob.address })
-      await waitFor(() => context.offered(frame).length > 0, {
+      await bench.waitFor(() => context.offered(frame).length > 0, {
         what: 'the frame to be offered to the gateway',
       })
       const first = context.offered(frame)[0]
@@ -81,7 +80,7 @@ export const receiveChecks: Check[] = [
       const refused = bench.intent()
       const route = { from: bench.alice.address, to: bench.bob.address }
       await bench.harness.network.inject(refused.frame, route)
-      await waitFor(() => opened.context.offered(refused.frame).length > 0, { what: 'the first frame' })
+      await bench.waitFor(() => opened.context.offered(refused.frame).length > 0, { what: 'the first frame' })
       opened.context.rejectDeliveries(false)
       const next = bench.intent()
       await bench.harness.network.inject(next.frame, route)
