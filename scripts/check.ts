@@ -13,6 +13,8 @@ for (const [name, command, ...parameters] of steps) {
   const result = spawnSync(command, parameters, { stdio: 'inherit' })
   const good = result.status === 0
   failed ||= !good
-  console.log(`${good ? 'ok    ' : 'FAILED'} ${name} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`)
+  console.log(
+    `${good ? 'ok    ' : 'FAILED'} ${name} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`,
+  )
 }
 process.exitCode = failed ? 1 : 0
