@@ -1,0 +1,211 @@
+/** The TRTC adapter: REST calls out, webhooks in, history for what was missed. */
+import {
+  type Adapter,
+  type AdapterContext,
+  AdapterError,
+  type Capabilities,
+  type Endpoint,
+  type Receipt,
+  type SendIntent,
+} from '../../src/adapter/index.ts'
+import { createAccounts, isUserId, userIdOf } from './accounts.ts'
+import { encodeMessage, MAX_FRAME_BYTES, messageNumbers } from './carriage.ts'
+import { regionOf, type TrtcConfig } from './config.ts'
+import { createConnection } from './connection.ts'
+import { createDoctor } from './doctor.ts'
+import { missingAccountCodes } from './errors.ts'
+import { createHistory, remoteIdsOf } from './history.ts'
+import { createRestClient, type SendMessageRequest } from './rest.ts'
+import { makeUserSig } from './usersig.ts'
+import { createWebhook } from './webhook.ts'
+
+/** Transactions remembered in memory, to know an echo and to know how far back to look for an uncertain one. */
+const REMEMBERED_TRANSACTIONS = 20_000
+/** Users remembered as online. */
+const REMEMBERED_USERS = 100_000
+
+const capabilities: Capabilities = {
+  maxFrameBytes: MAX_FRAME_BYTES,
+  echo: true,
+  history: true,
+  lookup: true,
+  idempotentSend: true,
+  ephemeral: true,
+  reachesAnyone: true,
+}
+
+/** Wires the adapter together. No call is made before `start`. */
+export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): Adapter {
+  const rest = createRestClient(config, context.clock, context.random)
+  const connection = createConnection(
+    context,
+    (signal) => rest.existingAccounts([config.adminUserId], signal),
+    config.probeIntervalMs,
+  )
+  const accounts = createAccounts(rest, context.storage, connection.lifetime)
+  const sentAt = new Map<string, number>()
+  const online = new Set<string>()
+  const addressOf = (wallet: string) => userIdOf(wallet, config.userIdSecret)
+
+  /** A message to oneself comes from the administrator: whether a user may write to itself is not documented. */
+  function senderOf(intent: SendIntent): string {
+    const sender = addressOf(intent.from.wallet)
+    return sender === intent.to.address ? config.adminUserId : sender
+  }
+
+  const history = createHistory({
+    rest,
+    clock: context.clock,
+    senderOf,
+    firstAttemptAt: (transactionId) => sentAt.get(transactionId),
+  })
+  const webhook = createWebhook({
+    config,
+    clock: context.clock,
+    log: context.log,
+    deliver: (inbound) => context.deliver(inbound),
+    isOwnTransaction: (transactionId) => sentAt.has(transactionId),
+    presence(userId, isOnline) {
+      online.delete(userId)
+      if (isOnline) remember(online, userId, REMEMBERED_USERS)
+    },
+  })
+
+  async function ensureAccounts(userIds: string[], signal: AbortSignal): Promise<void> {
+    const wallets = userIds.filter((userId) => userId !== config.adminUserId)
+    await Promise.all(wallets.map((userId) => accounts.ensure(userId, signal)))
+  }
+
+  async function send(intent: SendIntent, signal: AbortSignal): Promise<Receipt> {
+    const request = requestFor(intent, senderOf(intent))
+    const parties = [request.From_Account, request.To_Account]
+    await ensureAccounts(parties, signal)
+    if (!sentAt.has(intent.transactionId)) {
+      sentAt.set(intent.transactionId, context.clock.now())
+      if (sentAt.size > REMEMBERED_TRANSACTIONS) deleteFirst(sentAt)
+    }
+    try {
+      return { remoteIds: remoteIdsOf(await rest.sendMessage(request, signal)) }
+    } catch (error) {
+      if (!AdapterError.is(error) || !missingAccountCodes.has(error.remoteCode ?? '')) throw error
+      // The accounts were made once, but the service does not know them (any more): make them again, once.
+      await Promise.all(parties.map((userId) => accounts.forget(userId)))
+      await ensureAccounts(parties, signal)
+      return { remoteIds: remoteIdsOf(await rest.sendMessage(request, signal)) }
+    }
+  }
+
+  /** Lets the connection learn from a call, and passes nothing but `AdapterError` on. */
+  async function observed<T>(call: () => Promise<T>): Promise<T> {
+    if (connection.lifetime().aborted) {
+      throw new AdapterError('retryable', 'The TRTC adapter is not started', { remoteCode: 'aborted' })
+    }
+    try {
+      const result = await call()
+      connection.observe(null)
+      return result
+    } catch (error) {
+      const known = AdapterError.is(error)
+        ? error
+        : new AdapterError('retryable', 'The call to TRTC failed before it was sent', { cause: error })
+      connection.observe(known)
+      throw known
+    }
+  }
+
+  return {
+    start: (signal) => connection.start(signal),
+    stop: () => connection.stop(),
+    capabilities: () => capabilities,
+    send: (intent, signal) => observed(() => send(intent, signal)),
+    describe: () => ({
+      sdkAppId: config.sdkAppId,
+      region: config.region ?? regionOf(config.sdkAppId),
+      ...(config.proxyServer ? { proxyServer: config.proxyServer } : {}),
+      online: online.size,
+    }),
+    history: {
+      walk: history.walk,
+      find: (intent, signal) => observed(() => history.find(intent, signal)),
+    },
+    webhook,
+    identity: {
+      addressOf,
+      isAddress: isUserId,
+      ownAddress: () => config.adminUserId,
+      provision: (endpoint, signal) =>
+        observed(() => {
+          requireUserId(endpoint.address)
+          return accounts.ensure(endpoint.address, signal)
+        }),
+    },
+    credentials: {
+      issue: (endpoint, signal) =>
+        observed(async () => {
+          const userId = requireOwn(endpoint, addressOf)
+          await accounts.ensure(userId, signal)
+          const now = context.clock.now()
+          const userSig = makeUserSig({
+            sdkAppId: config.sdkAppId,
+            secretKey: config.secretKey,
+            userId,
+            lifetimeSeconds: config.credentialLifetimeSeconds,
+            now,
+          })
+          return {
+            sdkAppId: config.sdkAppId,
+            userId,
+            userSig,
+            expiresAt: (Math.floor(now / 1000) + config.credentialLifetimeSeconds) * 1000,
+            ...(config.proxyServer ? { proxyServer: config.proxyServer } : {}),
+          }
+        }),
+    },
+    doctor: createDoctor({ config, rest, accounts, webhook, clock: context.clock }),
+  }
+}
+
+function requestFor(intent: SendIntent, sender: string): SendMessageRequest {
+  if (intent.frame.length > MAX_FRAME_BYTES) {
+    throw new AdapterError('tooLarge', `The frame is over ${MAX_FRAME_BYTES} bytes, the most that TRTC carries`)
+  }
+  return {
+    From_Account: sender,
+    To_Account: requireUserId(intent.to.address),
+    ...messageNumbers(intent.transactionId),
+    ...encodeMessage(intent.frame, intent.envelopeId, intent.transactionId),
+    SyncOtherMachine: 1,
+    // What the gateway sends itself must not come back to it.
+    ForbidCallbackControl: ['ForbidBeforeSendMsgCallback', 'ForbidAfterSendMsgCallback'],
+    ...(intent.ephemeral ? { MsgLifeTime: 0 } : {}),
+    ...(intent.silent
+      ? { SendMsgControl: ['WithMuteNotifications'], OfflinePushInfo: { PushFlag: 1 } }
+      : {}),
+  }
+}
+
+function requireUserId(address: string): string {
+  if (isUserId(address)) return address
+  throw new AdapterError('permanent', 'Not a TRTC userID: 32 characters of a-z and 2-7 are expected', {
+    remoteCode: 'address-invalid',
+  })
+}
+
+/** A UserSig lets its holder act as the user, so it is made for the wallet's own userID only. */
+function requireOwn(endpoint: Endpoint, addressOf: (wallet: string) => string): string {
+  if (endpoint.address === addressOf(endpoint.wallet)) return endpoint.address
+  throw new AdapterError('permanent', "Not the wallet's own TRTC userID", { remoteCode: 'address-invalid' })
+}
+
+function remember(set: Set<string>, value: string, limit: number): void {
+  set.add(value)
+  if (set.size > limit) deleteFirst(set)
+}
+
+/** Removes the entry that was added first. */
+function deleteFirst(collection: Set<string> | Map<string, number>): void {
+  for (const key of collection.keys()) {
+    collection.delete(key)
+    return
+  }
+}
