@@ -1,0 +1,125 @@
+/** The main job, end to end, on the real SDKs of the networks and their local stand-ins. */
+import { Wallet } from 'ethers'
+import type { NetworkClient } from '../adapter/index.ts'
+import { loadSandbox } from '../adapter/registry.ts'
+import { type Client, createClient, type Journey, type Message } from '../client/index.ts'
+import { decodeFrame, toHex } from '../envelope/index.ts'
+import type { RunningGateway } from '../main.ts'
+
+/** A wallet's client together with its real clients on the networks. */
+export interface Participant {
+  name: string
+  client: Client
+  networks: Map<string, NetworkClient>
+  /** Messages that were opened, each once, in order of arrival over any way. */
+  messages: Message[]
+  /** Ids of the envelopes of which a copy arrived, by network. */
+  arrivals: Map<string, Set<string>>
+  close(): Promise<void>
+}
+
+/** Signs a fresh wallet in. */
+export async function createParticipant(
+  name: string,
+  gateway: string,
+  signal: AbortSignal,
+): Promise<Participant> {
+  const client = await createClient({
+    gateway,
+    signer: Wallet.createRandom(),
+    deviceLabel: `${name}’s demo device`,
+  })
+  await client.signIn()
+  const participant: Participant = {
+    name,
+    client,
+    networks: new Map(),
+    messages: [],
+    arrivals: new Map(),
+    close: async () => {
+      await Promise.all([...participant.networks.values()].map((network) => network.close()))
+    },
+  }
+  const live = client.messages({ signal })
+  participant.close = closing(participant.close, drain(live, participant.messages))
+  return participant
+}
+
+/** Joins a network with its unmodified SDK, as the wallet itself, and opens what arrives there. */
+export async function joinNetwork(
+  participant: Participant,
+  network: string,
+  running: RunningGateway,
+): Promise<void> {
+  const { client } = participant
+  const { endpoints } = await client.lookUp()
+  const endpoint = endpoints.find((candidate) => candidate.network === network)
+  const status = running.gateway.networks.list().find((candidate) => candidate.network === network)
+  if (!endpoint || !status) throw new Error(`${participant.name} has no endpoint on ${network}`)
+  const needsCredentials = running.gateway.networks.get(network)?.adapter.credentials !== undefined
+  const { connectClient } = await loadSandbox(network)
+  const connected = await connectClient({
+    address: endpoint.address,
+    description: status.description,
+    credentials: needsCredentials ? await client.credentials(network) : null,
+  })
+  const arrived = new Set<string>()
+  participant.arrivals.set(network, arrived)
+  connected.onFrame((frame) => {
+    arrived.add(toHex(decodeFrame(frame).id))
+    client.receive(frame, { network }).then(
+      (message) => message && participant.messages.push(message),
+      (error: unknown) =>
+        console.error(
+          `${participant.name}: a frame from ${network} was not opened: ${(error as Error).message}`,
+        ),
+    )
+  })
+  participant.networks.set(network, connected)
+}
+
+/** Address of a wallet on a network, as anyone can look it up. */
+export async function addressOn(network: string, client: Client): Promise<string> {
+  const { endpoints } = await client.lookUp()
+  const endpoint = endpoints.find((candidate) => candidate.network === network)
+  if (!endpoint) throw new Error(`no endpoint on ${network}`)
+  return endpoint.address
+}
+
+/** Waits for a condition. Rejects with what was waited for. */
+export async function until<Value>(
+  what: string,
+  read: () => Value | undefined | false | Promise<Value | undefined | false>,
+  timeoutMs = 30_000,
+): Promise<Value> {
+  const deadline = performance.now() + timeoutMs
+  for (;;) {
+    const value = await read()
+    if (value !== undefined && value !== false) return value
+    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s in vain for: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+/** The journey once every delivery of it has ended. */
+export function settledJourney(client: Client, id: string): Promise<Journey> {
+  return until(`the deliveries of ${id.slice(0, 8)} to end`, async () => {
+    const journey = await client.journey(id)
+    const open = journey.deliveries.some(({ state }) =>
+      ['pending', 'dispatching', 'uncertain'].includes(state),
+    )
+    return open ? undefined : journey
+  })
+}
+
+async function drain(live: ReturnType<Client['messages']>, into: Message[]): Promise<void> {
+  for await (const { message } of live) if (message) into.push(message)
+}
+
+function closing(close: () => Promise<void>, stream: Promise<void>): () => Promise<void> {
+  const ended = stream.catch((error: unknown) => error)
+  return async () => {
+    await close()
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 1_000))])
+  }
+}
