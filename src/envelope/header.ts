@@ -185,9 +185,9 @@ export function directConversation(walletA: string, walletB: string): Uint8Array
   return H('causeway/dm/1', requireWalletKey(first), requireWalletKey(second))
 }
 
-/** Conversation id of a group: `nonce` is 16 random bytes that its creator chose. */
+/** Conversation id of a group: `nonce` is at least 16 bytes that tell it from the creator's other groups. */
 export function groupConversation(creator: string, nonce: Uint8Array): Uint8Array {
-  if (!isBytes(nonce, 16)) throw invalid('the group nonce must be 16 bytes')
+  if (nonce.length < 16) throw invalid('the group nonce must be at least 16 bytes')
   return H('causeway/group/1', requireWalletKey(creator), nonce)
 }
 
