@@ -1,19 +1,8 @@
 /** Time and randomness of the machine. Everything else takes them as arguments, so that tests can set them. */
 import { randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
-import type { Clock, Random } from './adapter/index.ts'
+import type { Random } from './adapter/index.ts'
 
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  async sleep(ms, signal) {
-    try {
-      await delay(ms, undefined, signal ? { signal } : undefined)
-    } catch (error) {
-      throw signal?.aborted ? signal.reason : error
-    }
-  },
-}
+export { systemClock } from './adapter/clock.ts'
 
 export const systemRandom: Random = {
   bytes: (length) => new Uint8Array(randomBytes(length)),
