@@ -199,7 +199,8 @@ function decodeEntryBytes(bytes: Uint8Array): unknown {
 
 function isFullOrderPoint(publicKey: Uint8Array): boolean {
   try {
-    return ed25519.Point.fromBytes(publicKey).isTorsionFree()
+    const point = ed25519.Point.fromBytes(publicKey)
+    return point.isTorsionFree() && !point.isSmallOrder()
   } catch (_notOnTheCurve) {
     return false
   }
