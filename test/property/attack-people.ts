@@ -53,7 +53,7 @@ export function signEntry(
   server: KeyServer,
   signer: { address: string; signMessageSync(text: string): string },
   device: Uint8Array,
-  options: { action?: KeyAction; domain?: string; wallet?: string; text?: (text: string) => string } = {},
+  options: { action?: KeyAction; domain?: string; wallet?: string } = {},
 ): SignedKeyEntry {
   const account = parseAccount(`eip155:1:${signer.address}`)
   const wallet = options.wallet ?? walletKeyOf(account)
