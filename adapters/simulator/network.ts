@@ -83,7 +83,8 @@ export class SimulatedNetwork {
     /** Share of sends that are taken though the answer is lost. */
     answerLoss(share: number): void
   }
-  readonly #name: string
+  /** By which adapters join it: `{ network: name }`. */
+  readonly name: string
   readonly #clock: Clock
   readonly #schedule: Schedule
   readonly #log: MessageLog
@@ -97,7 +98,7 @@ export class SimulatedNetwork {
   /** Use `createSimulatedNetwork`. */
   constructor(config: SimulatorConfig, clock: Clock, retainMessages: number) {
     const { loss, duplication, reordering, answerLoss } = config
-    this.#name = config.network
+    this.name = config.network
     this.#clock = clock
     this.#schedule = new Schedule(clock)
     this.#log = new MessageLog(retainMessages)
@@ -130,6 +131,11 @@ export class SimulatedNetwork {
   /** Gateways are cut off. Native clients are not. */
   get out(): boolean {
     return this.#out
+  }
+
+  /** Nothing is under way. A delivery that a gateway turned away is under way until it is taken. */
+  get idle(): boolean {
+    return this.#schedule.idle
   }
 
   /** A native client: `onFrame` gets what is addressed to `address` from now on. Returns what detaches it. */
@@ -177,7 +183,7 @@ export class SimulatedNetwork {
     this.#schedule.clear()
     this.#gateways.clear()
     this.#clients.clear()
-    if (named.get(this.#name) === this) named.delete(this.#name)
+    if (named.get(this.name) === this) named.delete(this.name)
   }
 
   #setOutage(on: boolean): void {

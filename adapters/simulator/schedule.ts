@@ -19,6 +19,11 @@ export class Schedule {
     this.#clock = clock
   }
 
+  /** There is no work left. */
+  get idle(): boolean {
+    return this.#entries.length === 0
+  }
+
   /** Runs `run` after `delayMs` milliseconds, never within this call. */
   after(delayMs: number, run: () => void): void {
     const due = this.#clock.monotonic() + delayMs
@@ -39,21 +44,24 @@ export class Schedule {
   }
 
   async #pump(): Promise<void> {
-    for (let next = this.#entries[0]; next; next = this.#entries[0]) {
-      const wait = next.due - this.#clock.monotonic()
-      if (wait > 0) {
-        const wake = new AbortController()
-        this.#wake = wake
-        // A wake-up means that there is earlier work, or none: look again.
-        await this.#clock.sleep(wait, wake.signal).catch((reason: unknown) => {
-          if (!wake.signal.aborted) throw reason
-        })
-        this.#wake = null
-      } else {
-        this.#entries.shift()
-        next.run()
-      }
+    while (!this.idle) {
+      const now = this.#clock.monotonic()
+      const later = this.#entries.findIndex(({ due }) => due > now)
+      // All that is due in one piece: taking entries off a long list one by one costs more than running them.
+      const ready = this.#entries.splice(0, later === -1 ? this.#entries.length : later)
+      for (const { run } of ready) run()
+      if (ready.length === 0) await this.#sleepUntil(this.#entries[0]!.due)
     }
     this.#running = false
+  }
+
+  async #sleepUntil(due: number): Promise<void> {
+    const wake = new AbortController()
+    this.#wake = wake
+    // A wake-up means that there is earlier work, or none: look again.
+    await this.#clock.sleep(due - this.#clock.monotonic(), wake.signal).catch((reason: unknown) => {
+      if (!wake.signal.aborted) throw reason
+    })
+    this.#wake = null
   }
 }
