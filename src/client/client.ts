@@ -30,6 +30,8 @@ export interface Client {
   /** Certifies this device and publishes its prekeys; asks the wallet for a signature only where one is needed. */
   signIn(): Promise<void>
   signOut(): Promise<void>
+  /** Takes the certificate of a device away, this one's by default: what it signs from now on is refused. The wallet signs. */
+  revokeDevice(device?: { publicKey: Uint8Array; label: string }): Promise<void>
   /** Seals a message and hands it to the gateway. Resolves when it is durable there. */
   send(message: OutgoingMessage): Promise<SentMessage>
   /** Seals a message and leaves the carrying to the caller: `frame` for a network, `submit` for HTTP, or both. */
@@ -155,6 +157,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     wallet,
     signIn: () => session.ensure(),
     signOut: () => session.end(),
+    revokeDevice: (device = { publicKey: keyring.device.publicKey, label }) => session.revoke(device),
     seal,
     submit,
     send: async (message) => submit(await seal(message)),

@@ -13,8 +13,16 @@ export interface Session {
   ensure(): Promise<void>
   /** Ends the session at the gateway; the device stays certified. */
   end(): Promise<void>
+  /** Takes a device's certificate away, this one's or another's. The wallet signs. */
+  revoke(device: DeviceName): Promise<void>
   /** Certificate of this device, for frames; null before the first sign-in. */
   certificate(): Uint8Array | null
+}
+
+export interface DeviceName {
+  publicKey: Uint8Array
+  /** As the wallet knows it; stands in the text to sign. */
+  label: string
 }
 
 interface StoredSession {
@@ -30,8 +38,9 @@ interface ChallengeAnswer {
 }
 
 interface VerifyAnswer {
-  token: string
-  expiresAt: number
+  /** Null after a revocation. */
+  token: string | null
+  expiresAt: number | null
   certificate: string
 }
 
@@ -77,14 +86,10 @@ export function createSession(options: {
   }
 
   async function signIn(): Promise<void> {
-    const device = { publicKey: toBase64url(keyring.device.publicKey), label: options.label }
-    const challenge = await api.post<ChallengeAnswer>('/v1/auth/challenge', { wallet: account, device })
-    checkChallenge(challenge)
-    const signature = await signer.signMessage(challenge.message)
-    const answer = await api.post<VerifyAnswer>('/v1/auth/verify', {
-      challengeId: challenge.challengeId,
-      signature,
-    })
+    const answer = await changeKeyLog('add', { publicKey: keyring.device.publicKey, label: options.label })
+    if (answer.token === null || answer.expiresAt === null) {
+      throw new ClientError('gateway-answer-invalid', 'POST /v1/auth/verify: the answer holds no token')
+    }
     stored = { token: answer.token, expiresAt: answer.expiresAt, certificate: answer.certificate }
     api.token = answer.token
     await storage.set(KEY, JSON.stringify(stored))
@@ -92,19 +97,30 @@ export function createSession(options: {
     await publish(keyring.current())
   }
 
-  /** The wallet signs only what this client composed itself from an entry for this very device. */
-  function checkChallenge(challenge: ChallengeAnswer): void {
+  async function changeKeyLog(action: 'add' | 'revoke', device: DeviceName): Promise<VerifyAnswer> {
+    const challenge = await api.post<ChallengeAnswer>('/v1/auth/challenge', {
+      wallet: account,
+      device: { publicKey: toBase64url(device.publicKey), label: device.label },
+      action,
+    })
+    checkChallenge(challenge, action, device.publicKey)
+    const signature = await signer.signMessage(challenge.message)
+    return api.post<VerifyAnswer>('/v1/auth/verify', { challengeId: challenge.challengeId, signature })
+  }
+
+  /** The wallet signs only what this client composed itself, from an entry for the very device that it named. */
+  function checkChallenge(challenge: ChallengeAnswer, action: 'add' | 'revoke', device: Uint8Array): void {
     const bytes = fromBase64url(challenge.entry)
     const entry = decodeKeyEntry(bytes)
     const ours =
-      entry.action === 'add' &&
+      entry.action === action &&
       entry.wallet === wallet &&
-      equalBytes(entry.device.publicKey, keyring.device.publicKey) &&
+      equalBytes(entry.device.publicKey, device) &&
       challenge.message === composeMessage({ domain, account: parseAccount(account), entry: bytes })
     if (!ours) {
       throw new ClientError(
         'challenge-not-ours',
-        `The text to sign does not certify this device for ${domain}; the gateway may be set up for another domain`,
+        `The text to sign is not for this device and ${domain}; the gateway may be set up for another domain`,
       )
     }
   }
@@ -142,6 +158,14 @@ export function createSession(options: {
       api.token = null
       stored = null
       await storage.delete(KEY)
+    },
+    async revoke(device) {
+      await changeKeyLog('revoke', device)
+      if (equalBytes(device.publicKey, keyring.device.publicKey)) {
+        api.token = null
+        stored = null
+        await storage.delete(KEY)
+      }
     },
     certificate: () => (stored ? fromBase64url(stored.certificate) : null),
   }

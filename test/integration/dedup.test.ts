@@ -1,7 +1,13 @@
 /** One envelope over HTTP, Waku and TRTC at the same time is one envelope. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { waitFor } from '../../src/adapter/testing/index.ts'
-import { addressOn, createParticipant, joinNetwork, type Participant, settledJourney } from '../../src/cli/demo.ts'
+import {
+  addressOn,
+  createParticipant,
+  joinNetwork,
+  type Participant,
+  settledJourney,
+} from '../../src/cli/demo.ts'
 import type { SealedMessage } from '../../src/client/index.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 
@@ -87,7 +93,9 @@ it(`takes ${ENVELOPES} envelopes, each three ways in random order, once each`, a
     expect(deliveries.map(({ network }) => network).sort()).toEqual(['trtc', 'waku'])
     expect(deliveries.every(({ state }) => state === 'acknowledged')).toBe(true)
     for (const network of ['trtc', 'waku']) {
-      const dispatched = checkpoints.filter((checkpoint) => checkpoint.name === 'dispatched' && checkpoint.network === network)
+      const dispatched = checkpoints.filter(
+        (checkpoint) => checkpoint.name === 'dispatched' && checkpoint.network === network,
+      )
       expect(dispatched.length, `${id} relayed over ${network}`).toBeLessThanOrEqual(1)
     }
   }

@@ -1,7 +1,13 @@
 /** Route `fallback`: while TRTC is down Waku carries; when TRTC is back, nothing comes twice. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { waitFor } from '../../src/adapter/testing/index.ts'
-import { addressOn, createParticipant, joinNetwork, type Participant, settledJourney } from '../../src/cli/demo.ts'
+import {
+  addressOn,
+  createParticipant,
+  joinNetwork,
+  type Participant,
+  settledJourney,
+} from '../../src/cli/demo.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 
 const interruption = new AbortController()
@@ -63,12 +69,20 @@ it('lets Waku carry while TRTC is down, and sends nothing again when TRTC is bac
 
   // A later message over TRTC shows that the way is open; had the first been pending still, it would have come before it.
   const later = await alice.client.send({ to: bob.client.account, text: 'TRTC is back' })
-  await waitFor(async () => (await alice.client.journey(later.id)).deliveries.some(({ network, state: is }) => network === 'trtc' && is === 'acknowledged'), {
-    what: 'the later message to go over TRTC',
-    timeoutMs: 60_000,
-  })
+  await waitFor(
+    async () =>
+      (await alice.client.journey(later.id)).deliveries.some(
+        ({ network, state: is }) => network === 'trtc' && is === 'acknowledged',
+      ),
+    {
+      what: 'the later message to go over TRTC',
+      timeoutMs: 60_000,
+    },
+  )
   const journey = await settledJourney(alice.client, sent.id)
-  expect(Object.fromEntries(journey.deliveries.map((delivery) => [delivery.network, delivery.state]))).toEqual({
+  expect(
+    Object.fromEntries(journey.deliveries.map((delivery) => [delivery.network, delivery.state])),
+  ).toEqual({
     trtc: 'superseded',
     waku: 'acknowledged',
   })

@@ -1,7 +1,13 @@
 /** The main job on the real SDKs: @waku/sdk and @tencentcloud/chat clients on the outer ends, the gateway between them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { waitFor } from '../../src/adapter/testing/index.ts'
-import { addressOn, createParticipant, joinNetwork, type Participant, settledJourney } from '../../src/cli/demo.ts'
+import {
+  addressOn,
+  createParticipant,
+  joinNetwork,
+  type Participant,
+  settledJourney,
+} from '../../src/cli/demo.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 
 const interruption = new AbortController()
