@@ -32,6 +32,7 @@ const capabilities: Capabilities = {
   idempotentSend: true,
   ephemeral: true,
   reachesAnyone: true,
+  sharedAddresses: false,
 }
 
 /** Wires the adapter together. No call is made before `start`. */
@@ -63,6 +64,7 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
     config,
     clock: context.clock,
     log: context.log,
+    isOpen: () => !connection.lifetime().aborted,
     deliver: (inbound) => context.deliver(inbound),
     isOwnTransaction: (transactionId) => sentAt.has(transactionId),
     presence(userId, isOnline) {
@@ -95,13 +97,14 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
     }
   }
 
-  /** Lets the connection learn from a call, and passes nothing but `AdapterError` on. */
-  async function observed<T>(call: () => Promise<T>): Promise<T> {
-    if (connection.lifetime().aborted) {
+  /** Ends a call with the adapter, lets the connection learn from it, and passes nothing but `AdapterError` on. */
+  async function observed<T>(signal: AbortSignal, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const lifetime = connection.lifetime()
+    if (lifetime.aborted) {
       throw new AdapterError('retryable', 'The TRTC adapter is not started', { remoteCode: 'aborted' })
     }
     try {
-      const result = await call()
+      const result = await call(AbortSignal.any([signal, lifetime]))
       connection.observe(null)
       return result
     } catch (error) {
@@ -113,11 +116,26 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
     }
   }
 
+  async function issue(endpoint: Endpoint, signal: AbortSignal): Promise<Record<string, string | number>> {
+    const userId = requireOwn(endpoint, addressOf)
+    await accounts.ensure(userId, signal)
+    const now = context.clock.now()
+    const lifetimeSeconds = config.credentialLifetimeSeconds
+    const { sdkAppId, secretKey } = config
+    return {
+      sdkAppId,
+      userId,
+      userSig: makeUserSig({ sdkAppId, secretKey, userId, lifetimeSeconds, now }),
+      expiresAt: (Math.floor(now / 1000) + lifetimeSeconds) * 1000,
+      ...(config.proxyServer ? { proxyServer: config.proxyServer } : {}),
+    }
+  }
+
   return {
     start: (signal) => connection.start(signal),
     stop: () => connection.stop(),
     capabilities: () => capabilities,
-    send: (intent, signal) => observed(() => send(intent, signal)),
+    send: (intent, signal) => observed(signal, (either) => send(intent, either)),
     describe: () => ({
       sdkAppId: config.sdkAppId,
       region: config.region ?? regionOf(config.sdkAppId),
@@ -125,42 +143,18 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
       online: online.size,
     }),
     history: {
-      walk: history.walk,
-      find: (intent, signal) => observed(() => history.find(intent, signal)),
+      walk: (query, signal) => history.walk(query, AbortSignal.any([signal, connection.lifetime()])),
+      find: (intent, signal) => observed(signal, (either) => history.find(intent, either)),
     },
     webhook,
     identity: {
       addressOf,
-      isAddress: isUserId,
+      isAddress: (address) => isUserId(address) || address === config.adminUserId,
       ownAddress: () => config.adminUserId,
       provision: (endpoint, signal) =>
-        observed(() => {
-          requireUserId(endpoint.address)
-          return accounts.ensure(endpoint.address, signal)
-        }),
+        observed(signal, (either) => accounts.ensure(requireUserId(endpoint.address), either)),
     },
-    credentials: {
-      issue: (endpoint, signal) =>
-        observed(async () => {
-          const userId = requireOwn(endpoint, addressOf)
-          await accounts.ensure(userId, signal)
-          const now = context.clock.now()
-          const userSig = makeUserSig({
-            sdkAppId: config.sdkAppId,
-            secretKey: config.secretKey,
-            userId,
-            lifetimeSeconds: config.credentialLifetimeSeconds,
-            now,
-          })
-          return {
-            sdkAppId: config.sdkAppId,
-            userId,
-            userSig,
-            expiresAt: (Math.floor(now / 1000) + config.credentialLifetimeSeconds) * 1000,
-            ...(config.proxyServer ? { proxyServer: config.proxyServer } : {}),
-          }
-        }),
-    },
+    credentials: { issue: (endpoint, signal) => observed(signal, (either) => issue(endpoint, either)) },
     doctor: createDoctor({ config, rest, accounts, webhook, clock: context.clock }),
   }
 }

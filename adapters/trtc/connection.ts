@@ -87,11 +87,12 @@ export function createConnection(
   return {
     async start(signal) {
       if (!life.signal.aborted) return
-      life = new AbortController()
+      const own = new AbortController()
+      life = own
       failures = 0
       report({ state: 'connecting' })
-      await attempt(AbortSignal.any([signal, life.signal]))
-      if (!life.signal.aborted) loop = probeOn(life.signal)
+      await attempt(AbortSignal.any([signal, own.signal]))
+      if (!own.signal.aborted) loop = probeOn(own.signal)
     },
     async stop() {
       if (life.signal.aborted) return

@@ -14,7 +14,7 @@ const webhookAdvice: Readonly<Partial<Record<WebhookCode, string>>> = {
   'webhook-secret-invalid': 'The URL in the console must end with the value of webhookSecret.',
   'webhook-signature-invalid': 'The authentication token in the console must be the value of webhookToken.',
   'webhook-stale': 'Set the clock of the gateway (NTP), or look for a proxy that holds calls back.',
-  'webhook-app-mismatch': 'Another app calls this URL: give each app its own gateway or secret.',
+  'webhook-application-mismatch': 'Another app calls this URL: give each app its own gateway or secret.',
 }
 
 export function createDoctor(parts: {

@@ -26,7 +26,7 @@ export type WebhookCode =
   | 'webhook-secret-invalid'
   | 'webhook-signature-invalid'
   | 'webhook-stale'
-  | 'webhook-app-mismatch'
+  | 'webhook-application-mismatch'
   | 'webhook-replayed'
   | 'webhook-malformed'
 
@@ -39,7 +39,7 @@ const statusOf: Readonly<Record<WebhookCode, number>> = {
   'webhook-secret-invalid': 404,
   'webhook-signature-invalid': 401,
   'webhook-stale': 401,
-  'webhook-app-mismatch': 403,
+  'webhook-application-mismatch': 403,
   'webhook-replayed': 409,
   'webhook-malformed': 400,
 }
@@ -85,6 +85,8 @@ export interface WebhookOptions {
   config: Pick<TrtcConfig, 'sdkAppId' | 'webhookToken' | 'webhookSecret'>
   clock: Clock
   log: AdapterLog
+  /** False before `start` and after `stop`: then calls are turned away, and history has their messages later. */
+  isOpen(): boolean
   /** Resolves when the frame is durable. */
   deliver(inbound: Inbound): Promise<DeliverResult>
   /** Whether this process sent the transaction itself. */
@@ -139,7 +141,7 @@ export function createWebhook(options: WebhookOptions): WebhookFacet & { statist
       throw new Refusal('webhook-stale', 'RequestTime is more than a minute away from the gateway clock')
     }
     if (request.query.get('SdkAppid') !== String(config.sdkAppId)) {
-      throw new Refusal('webhook-app-mismatch', 'The call is about another app than sdkAppId')
+      throw new Refusal('webhook-application-mismatch', 'The call is about another app than sdkAppId')
     }
     const digest = createHash('sha256').update(request.body).digest('base64')
     const until = (Number(requestTime) + CLOCK_WINDOW_SECONDS + 1) * 1000
@@ -213,6 +215,7 @@ export function createWebhook(options: WebhookOptions): WebhookFacet & { statist
       let key: string | null = null
       try {
         const call = authenticate(request)
+        if (!options.isOpen()) return { status: 503, body: failure('The gateway is not connected') }
         forgetOldCalls(clock.now())
         if (calls.has(call.key)) throw new Refusal('webhook-replayed', 'This very call was taken before')
         key = call.key

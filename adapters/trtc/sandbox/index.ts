@@ -7,8 +7,9 @@
  * sandbox.connectGateway({ baseUrl: 'http://127.0.0.1:8787' })
  */
 import { createHash } from 'node:crypto'
-import type { Sandbox, SandboxOptions } from '../../../src/adapter/index.ts'
+import type { NetworkClient, NetworkClientInput, Sandbox, SandboxOptions } from '../../../src/adapter/index.ts'
 import { makeUserSig } from '../usersig.ts'
+import { connectChatClient } from './chat-client.ts'
 import { createFaultState, type TrtcFaults } from './faults.ts'
 import { createListener } from './listener.ts'
 import { createRestServer } from './rest.ts'
@@ -112,6 +113,31 @@ export async function startSandbox(options: TrtcSandboxOptions = {}): Promise<Tr
       service.webhooks.stop()
       await Promise.all([rest.close(), socket.close()])
     },
+  }
+}
+
+/**
+ * Joins as a wallet would: an unmodified SDK in a child process, with the credentials that the gateway issues.
+ * It connects to `proxyServer` of the credentials or of the description, and to nothing else.
+ */
+export async function connectClient(input: NetworkClientInput): Promise<NetworkClient> {
+  const { sdkAppId, userId, userSig, proxyServer } = input.credentials ?? {}
+  const server = proxyServer ?? input.description.proxyServer
+  if (typeof sdkAppId !== 'number' || typeof userSig !== 'string' || typeof server !== 'string') {
+    throw new TypeError('a TRTC client needs the credentials that the gateway issues, and a proxyServer')
+  }
+  if (userId !== input.address) throw new TypeError('the credentials belong to another address')
+  const client = await connectChatClient({ sdkAppId, userId: input.address, userSig, proxyServer: server })
+  return {
+    send: async (address, frame) => (await client.sendFrame(address, frame)).messageKey,
+    onFrame(listener) {
+      const pass = ({ frame, from }: { frame: Uint8Array | null; from: string }) => {
+        if (frame) listener(frame, from)
+      }
+      for (const message of client.messages) pass(message)
+      client.onMessage(pass)
+    },
+    close: () => client.close(),
   }
 }
 

@@ -96,7 +96,7 @@ const commands: Readonly<Record<string, Command>> = {
     const items = objectList(body, 'ContactItem')
     for (const item of items) service.direct.deleteHistory(userId, optionalText(item, 'To_Account'))
     return {
-      ResultItem: items.map((item) => ({ Type: 1, ToAccount: item.To_Account, ResultCode: 0, ResultInfo: '' })),
+      ResultItem: items.map((item) => ({ Type: 1, To_Account: item.To_Account, ResultCode: 0, ResultInfo: '' })),
     }
   },
   'openim.getmsg'({ service, userId }) {

@@ -1,5 +1,5 @@
 /** Calls the gateway as the service calls webhooks: signed in the query, one after the other for each conversation. SANDBOX. */
-import { type Clock, systemClock } from '../../../src/adapter/clock.ts'
+import { systemClock as clock } from '../../../src/adapter/clock.ts'
 import { webhookSignature } from '../webhook.ts'
 import type { FaultState } from './faults.ts'
 import { isObject, type JsonObject, type Platform } from './protocol.ts'
@@ -33,7 +33,6 @@ export function createWebhooks(options: {
   now(): number
 }): Webhooks {
   const { faults } = options
-  const clock: Clock = systemClock
   const stopped = new AbortController()
   const lastOf = new Map<string, Promise<void>>()
   const pending = new Set<Promise<void>>()

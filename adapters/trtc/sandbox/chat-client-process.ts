@@ -1,0 +1,147 @@
+/** The child of `chat-client.ts`: one unmodified `@tencentcloud/chat` client, told what to do over IPC. */
+import * as sdkModule from '@tencentcloud/chat'
+import type { ChatCredentials, ChatReport, ChatRequest, NativeMessage } from './chat-client.ts'
+
+/** What is used of the SDK. Its own types describe a default export that the module does not have at run time in Node. */
+interface Sdk {
+  create(options: { SDKAppID: number; proxyServer: string }): Chat
+  EVENT: { SDK_READY: string; MESSAGE_RECEIVED: string }
+  TYPES: { CONV_C2C: string; CONV_GROUP: string; MSG_CUSTOM: string; MSG_TEXT: string }
+}
+interface Chat {
+  setLogLevel(level: number): void
+  on(event: string, listener: (event: { data: SdkMessage[] }) => void): void
+  login(user: { userID: string; userSig: string }): Promise<unknown>
+  createCustomMessage(options: object): SdkMessage
+  createTextMessage(options: object): SdkMessage
+  sendMessage(message: SdkMessage, options: object): Promise<{ data: { message: SdkMessage } }>
+  joinGroup(options: { groupID: string }): Promise<unknown>
+  getMessageList(options: { conversationID: string }): Promise<{ data: { messageList: SdkMessage[] } }>
+  destroy(): Promise<unknown>
+}
+interface SdkMessage {
+  ID: string
+  from: string
+  to: string
+  conversationType: string
+  type: string
+  time: number
+  sequence: number
+  random: number
+  payload: { text?: string; data?: string; description?: string; extension?: string }
+  cloudCustomData?: string
+}
+
+/** Only errors are logged. */
+const LOG_LEVEL = 4
+
+const sdk = ((sdkModule as { default?: unknown }).default ?? sdkModule) as Sdk
+let chat: Chat | null = null
+
+function report(message: ChatReport): void {
+  process.send?.(message)
+}
+
+function native(message: SdkMessage): NativeMessage {
+  const { payload } = message
+  return {
+    id: message.ID,
+    messageKey: `${message.sequence}_${message.random}_${message.time}`,
+    from: message.from,
+    to: message.to,
+    isGroup: message.conversationType === sdk.TYPES.CONV_GROUP,
+    time: message.time,
+    text: message.type === sdk.TYPES.MSG_TEXT ? (payload.text ?? '') : null,
+    custom:
+      message.type === sdk.TYPES.MSG_CUSTOM
+        ? {
+            data: payload.data ?? '',
+            description: payload.description ?? '',
+            extension: payload.extension ?? '',
+          }
+        : null,
+    cloudCustomData: message.cloudCustomData ?? '',
+  }
+}
+
+async function connect(credentials: ChatCredentials): Promise<void> {
+  const created = sdk.create({ SDKAppID: credentials.sdkAppId, proxyServer: credentials.proxyServer })
+  chat = created
+  created.setLogLevel(LOG_LEVEL)
+  const ready = new Promise<void>((resolve) => {
+    created.on(sdk.EVENT.SDK_READY, () => resolve())
+  })
+  created.on(sdk.EVENT.MESSAGE_RECEIVED, ({ data }) => {
+    for (const message of data) report({ type: 'message', message: native(message) })
+  })
+  await created.login({ userID: credentials.userId, userSig: credentials.userSig })
+  await ready
+}
+
+async function handle(client: Chat, request: Exclude<ChatRequest, { method: 'connect' }>): Promise<unknown> {
+  switch (request.method) {
+    case 'send': {
+      const { to, payload, options } = request
+      const common = {
+        to,
+        conversationType: options.isGroup ? sdk.TYPES.CONV_GROUP : sdk.TYPES.CONV_C2C,
+        ...(options.cloudCustomData ? { cloudCustomData: options.cloudCustomData } : {}),
+      }
+      const message =
+        typeof payload === 'string'
+          ? client.createTextMessage({ ...common, payload: { text: payload } })
+          : client.createCustomMessage({ ...common, payload })
+      const sent = await client.sendMessage(message, { onlineUserOnly: options.onlineOnly ?? false })
+      return native(sent.data.message)
+    }
+    case 'joinGroup':
+      await client.joinGroup({ groupID: request.groupId })
+      return null
+    case 'messageList': {
+      const answer = await client.getMessageList({ conversationID: `C2C${request.peer}` })
+      return answer.data.messageList.map(native)
+    }
+    case 'close':
+      await client.destroy().catch(() => {
+        // refused (2024) when it is not logged in; the process ends in any case
+      })
+      process.exit(0)
+  }
+}
+
+function codeOf(error: unknown): number {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'number'
+    ? error.code
+    : 0
+}
+
+/** The SDK's errors can quote its whole source, so only the first line is told, cut. */
+function textOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return (text.split('\n')[0] ?? '').slice(0, 300)
+}
+
+function crash(error: unknown): void {
+  process.exitCode = 1
+  report({ type: 'crashed', reason: `${codeOf(error)} ${textOf(error)}` })
+  // The report leaves before the process does.
+  setImmediate(() => process.exit(1))
+}
+
+process.on('unhandledRejection', crash)
+process.on('uncaughtException', crash)
+process.on('disconnect', () => process.exit(0))
+process.on('message', (request: ChatRequest & { call: number }) => {
+  const { call } = request
+  if (request.method === 'close' && !chat) process.exit(0)
+  const work =
+    request.method === 'connect'
+      ? connect(request.credentials)
+      : chat
+        ? handle(chat, request)
+        : Promise.reject(new Error('not connected'))
+  work.then(
+    (value) => report({ type: 'result', call, value }),
+    (error: unknown) => report({ type: 'failed', call, code: codeOf(error), message: textOf(error) }),
+  )
+})
