@@ -1,0 +1,214 @@
+/** The default driver: the gateway is a Waku node itself. */
+import { join } from 'node:path'
+import type { Finding } from '../../../src/adapter/index.ts'
+import { ClockSkew } from '../clock-skew.ts'
+import type { EmbeddedConfig } from '../config.ts'
+import type { DriverSetting, HistoryRange, WakuDriver } from '../driver.ts'
+import { WakuError } from '../errors.ts'
+import type { NetworkMessage } from '../wire/message.ts'
+import { Archive } from './archive.ts'
+import { examineNode } from './examine.ts'
+import { loadNodeKey } from './identity.ts'
+import { defaultLimits, type ServiceLimits } from './options.ts'
+import { ServiceNode } from './service-node.ts'
+
+const PAGE = 100
+
+/** Time that a started node gives its first peer to join the shard before `start` resolves. */
+const FIRST_PEER_MS = 3_000
+
+export class EmbeddedDriver implements WakuDriver {
+  readonly #config: EmbeddedConfig
+  readonly #setting: DriverSetting
+  readonly #topics: Set<string>
+  readonly #skew: ClockSkew
+  readonly #stopped = new AbortController()
+  #archive: Archive | null = null
+  #node: ServiceNode | null = null
+  #starting: Promise<void> | null = null
+  #retry: Promise<void> | null = null
+  readonly #firstPeer = Promise.withResolvers<void>()
+
+  constructor(config: EmbeddedConfig, setting: DriverSetting) {
+    this.#config = config
+    this.#setting = setting
+    this.#topics = new Set(setting.contentTopics)
+    this.#skew = new ClockSkew(setting.context.clock)
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    this.#setting.events.state({ state: 'connecting' })
+    this.#starting = this.#startNode().catch((error: unknown) => {
+      this.#reportFailure(error)
+      this.#retry = this.#keepStarting()
+    })
+    await this.#starting
+    if (!this.#node || this.#config.peers.length === 0) return
+    const either = AbortSignal.any([signal, this.#stopped.signal])
+    const patience = this.#setting.context.clock.sleep(FIRST_PEER_MS, either).catch(() => {
+      // Aborted: the caller stops waiting, and the node goes on in the background.
+    })
+    await Promise.race([this.#firstPeer.promise, patience])
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort(new Error('stopped'))
+    this.#firstPeer.resolve()
+    await this.#starting
+    await this.#retry
+    await this.#node?.stop()
+    this.#node = null
+    this.#archive?.close()
+    this.#archive = null
+  }
+
+  async publish(message: NetworkMessage, signal: AbortSignal): Promise<void> {
+    const node = this.#running()
+    signal.throwIfAborted()
+    if (node.relayPeers() < this.#config.requirePeers) {
+      throw new WakuError(
+        'no-peer',
+        `Fewer than ${this.#config.requirePeers} Waku peers are connected; nothing was sent`,
+      )
+    }
+    await node.publish(message)
+  }
+
+  async *history({ since, until }: HistoryRange, signal: AbortSignal): AsyncIterable<NetworkMessage> {
+    const node = this.#running()
+    const failed = await node.sync(since, signal).then(
+      (archives) => (archives === 0 && this.#config.peers.length > 0 ? noArchive() : null),
+      (error: unknown) => error,
+    )
+    let after: { received: bigint; hash: Uint8Array } | null = null
+    for (;;) {
+      signal.throwIfAborted()
+      // A message received after `since` may be older by its own time; one received before was walked before.
+      const entries = this.#open().received(since, after, PAGE)
+      for (const { message, received } of entries) {
+        if (received > BigInt(until)) break
+        if (this.#topics.has(message.contentTopic)) yield message
+      }
+      const last = entries.at(-1)
+      if (!last || entries.length < PAGE || last.received > BigInt(until)) break
+      after = { received: last.received, hash: last.message.hash }
+    }
+    // What this node has was given; a walk without a peer's share must not count as complete.
+    if (failed) throw failed
+  }
+
+  async lookup(hash: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    signal.throwIfAborted()
+    return this.#open().has(hash)
+  }
+
+  addresses(): string[] {
+    return this.#node?.addresses() ?? []
+  }
+
+  async examine(signal: AbortSignal): Promise<Finding[]> {
+    return examineNode(this.#config, this.#setting, this.#node, this.#archive, this.#skew, signal)
+  }
+
+  async #startNode(): Promise<void> {
+    const { context, events, clusterId, pubsubTopic, contentTopics } = this.#setting
+    const { clock, random, log } = context
+    const { archive, limits, peers, redialMinMs, redialMaxMs } = this.#config
+    const directory = await context.directory()
+    this.#archive ??= new Archive({
+      file: join(directory, 'archive.sqlite'),
+      retentionMs: archive.retentionMs,
+      maxBytes: archive.maxBytes,
+      clock,
+    })
+    this.#node = await ServiceNode.start({
+      clusterId,
+      pubsubTopic,
+      syncTopics: contentTopics,
+      privateKey: await loadNodeKey(directory),
+      listen: this.#config.listen,
+      announce: this.#config.announce,
+      peers,
+      redial: { minMs: redialMinMs, maxMs: Math.max(redialMinMs, redialMaxMs) },
+      syncWith: 'configured',
+      syncWindowMs: this.#config.syncWindowMs,
+      archive: this.#archive,
+      limits: toLimits(limits, archive.clockWindowMs),
+      clock,
+      random,
+      log,
+      onMessage: (message, origin) => {
+        if (origin === 'local') return
+        if (origin !== 'sync') this.#skew.observe(message)
+        events.message(message)
+      },
+      onRelayPeers: (count) => this.#reportPeers(count),
+    })
+    log.info(
+      { addresses: this.#node.addresses(), clusterId, pubsubTopic },
+      'Waku node listening; clients dial these addresses',
+    )
+    this.#reportPeers(this.#node.relayPeers())
+  }
+
+  /** Goes on trying to listen, e.g. until another process has let go of the port. */
+  async #keepStarting(): Promise<void> {
+    const { clock } = this.#setting.context
+    const { signal } = this.#stopped
+    while (!signal.aborted) {
+      try {
+        await clock.sleep(this.#config.redialMaxMs, signal)
+        await this.#startNode()
+        return
+      } catch (error) {
+        if (!signal.aborted) this.#reportFailure(error)
+      }
+    }
+  }
+
+  #reportFailure(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error)
+    const inUse = error instanceof WakuError && error.code === 'listen-failed'
+    this.#setting.events.state({
+      state: 'transientDisconnect',
+      reason,
+      userAction: inUse
+        ? 'Free the port or change networks.waku.listen'
+        : 'Make sure that the data directory can be written to',
+    })
+  }
+
+  #reportPeers(count: number): void {
+    if (this.#stopped.signal.aborted) return
+    if (count > 0) this.#firstPeer.resolve()
+    if (count > 0 || (this.#config.peers.length === 0 && this.#config.requirePeers === 0)) {
+      this.#setting.events.state({ state: 'connected', reason: `${count} relay peers` })
+    } else {
+      this.#setting.events.state({
+        state: 'transientDisconnect',
+        reason: 'no relay peer is connected; dialing',
+      })
+    }
+  }
+
+  #running(): ServiceNode {
+    if (this.#node) return this.#node
+    throw new WakuError('no-peer', 'The Waku node is not running')
+  }
+
+  #open(): Archive {
+    if (this.#archive) return this.#archive
+    throw new WakuError('no-peer', 'The Waku node is not running')
+  }
+}
+
+function noArchive(): WakuError {
+  return new WakuError(
+    'no-peer',
+    'No configured Waku peer with an archive is connected; messages may be missing',
+  )
+}
+
+function toLimits(limits: EmbeddedConfig['limits'], archiveClockWindowMs: number): ServiceLimits {
+  return { ...defaultLimits, ...limits, archiveClockWindowMs }
+}
