@@ -212,14 +212,12 @@ describe('deviceStatus', () => {
     await revoke(gateway.identity, alice, device)
     expect(await ask(device.publicKey, certificate)).toBe('revoked')
     expect(
-      await gateway
-        .restarted()
-        .deviceStatus({
-          wallet: alice.wallet,
-          device: device.publicKey,
-          certificate,
-          receivedAt: gateway.now(),
-        }),
+      await gateway.restarted().deviceStatus({
+        wallet: alice.wallet,
+        device: device.publicKey,
+        certificate,
+        receivedAt: gateway.now(),
+      }),
     ).toBe('revoked')
   })
 
