@@ -337,7 +337,7 @@ const defects: Defect[] = [
     defect: 'has a doctor who finds nothing wrong in an outage',
     concern: 'operations',
     check: 'doctor',
-    says: /must have a finding that is not ok/,
+    says: /in vain for a finding of the doctor that is not ok/,
     breaks: () => ({ doctor: { examine: async () => [{ check: 'all', status: 'ok', message: 'fine' }] } }),
   },
 ]

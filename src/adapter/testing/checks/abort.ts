@@ -11,7 +11,7 @@ export const abortChecks: Check[] = [
       const opened = bench.open()
       // Resolving is allowed too: trouble is told by the state. A rejection is an AdapterError.
       await bench
-        .settles(opened.adapter.start(aborted()), 'an aborted start', 5000)
+        .settles(opened.adapter.start(aborted()), 'an aborted start', 15_000)
         .catch((error: unknown) => {
           assert.ok(AdapterError.is(error), `start rejects with AdapterError only: ${String(error)}`)
           assert.ok(
@@ -30,7 +30,7 @@ export const abortChecks: Check[] = [
       const opened = await bench.connect()
       const intent = bench.intent()
       const error = await bench.rejects(
-        bench.settles(opened.adapter.send(intent, aborted()), 'an aborted send', 5000),
+        bench.settles(opened.adapter.send(intent, aborted()), 'an aborted send', 15_000),
         ['retryable', 'uncertain'],
         'send with an aborted signal',
       )
@@ -47,7 +47,7 @@ export const abortChecks: Check[] = [
       const abort = new AbortController()
       const sending = opened.adapter.send(intent, abort.signal)
       abort.abort(new Error('aborted by the contract suite'))
-      const error = await bench.settles(sending, 'a send aborted under way', 5000).then(
+      const error = await bench.settles(sending, 'a send aborted under way', 15_000).then(
         () => null,
         (caught: unknown) => caught,
       )
@@ -82,13 +82,13 @@ export const abortChecks: Check[] = [
         }
       }
       await bench.rejects(
-        bench.settles(walk(), 'an aborted walk', 5000),
+        bench.settles(walk(), 'an aborted walk', 15_000),
         ['retryable', 'uncertain'],
         'an aborted walk',
       )
       if (!opened.adapter.capabilities().lookup) return
       await bench.rejects(
-        bench.settles(history.find(bench.intent(), aborted()), 'an aborted find', 5000),
+        bench.settles(history.find(bench.intent(), aborted()), 'an aborted find', 15_000),
         ['retryable', 'uncertain'],
         'an aborted find',
       )
