@@ -1,5 +1,12 @@
 /** What the relay offers to the rest of the gateway, and what it asks for. */
-import type { Adapter, AdapterDefinition, Capabilities, DeliverResult, Inbound, StateReport } from '../adapter/index.ts'
+import type {
+  Adapter,
+  AdapterDefinition,
+  Capabilities,
+  DeliverResult,
+  Inbound,
+  StateReport,
+} from '../adapter/index.ts'
 import type { Checkpoint, Delivery, DeliveryState, InboxItem } from '../store/port.ts'
 
 export interface Relay {
@@ -70,7 +77,12 @@ export interface NetworkStatus extends StateReport {
 
 /** Told of everything that happens; metrics and logs implement it. Must not throw. */
 export interface RelayObserver {
-  accepted(via: string, outcome: 'accepted' | 'duplicate' | 'echo' | 'refused', code: string | null, milliseconds: number): void
+  accepted(
+    via: string,
+    outcome: 'accepted' | 'duplicate' | 'echo' | 'refused',
+    code: string | null,
+    milliseconds: number,
+  ): void
   dispatched(network: string, outcome: DeliveryOutcome, milliseconds: number): void
   reconciled(network: string, heard: number, accepted: number): void
   networkState(network: string, report: StateReport): void

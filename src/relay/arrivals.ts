@@ -1,0 +1,134 @@
+import { LRUCache } from 'lru-cache'
+import type { DeliverResult, Inbound } from '../adapter/index.ts'
+import { decodeSealed, equalBytes, stripWraps, toHex } from '../envelope/index.ts'
+import type { Delivery, DeliveryState } from '../store/port.ts'
+import type { Frames } from './frames.ts'
+import type { LoopGuard } from './loop-guard.ts'
+import type { Outbox } from './outbox.ts'
+import type { RelayContext } from './parts.ts'
+
+/** Network messages of which it is remembered that nothing is left to do; the store knows the rest. */
+const REMEMBERED_MESSAGES = 50_000
+
+/** States in which a copy at the address makes a send needless, or tells that it succeeded. */
+const UNSETTLED: DeliveryState[] = ['pending', 'standby', 'dispatching', 'uncertain']
+
+/** What is done with messages that carry an envelope which this gateway has already. */
+export interface Arrivals {
+  /** Layer 2 of the loop guard: the answer for a network message that was heard or sent before, else null. */
+  known(network: string, inbound: Inbound): Promise<DeliverResult | null>
+  /** A copy of a taken envelope: settles the delivery to the place where it was heard. */
+  again(network: string, inbound: Inbound, id: Uint8Array, sealed: Uint8Array): Promise<DeliverResult>
+  /** Nothing is left to do for this network message, should it come again. */
+  remember(network: string, remoteId: string, result: DeliverResult): void
+}
+
+export function createArrivals(
+  context: RelayContext,
+  tools: { guard: LoopGuard; frames: Frames; outbox: Outbox },
+): Arrivals {
+  const { store, clock } = context
+  const { guard, frames, outbox } = tools
+  const remembered = new LRUCache<string, DeliverResult>({ max: REMEMBERED_MESSAGES })
+
+  const keyOf = (network: string, remoteId: string) => `${network}\n${remoteId}`
+
+  function remember(network: string, remoteId: string, result: DeliverResult): void {
+    remembered.set(keyOf(network, remoteId), result)
+  }
+
+  /** Writes `remoteEcho` for a delivery once. */
+  async function noteEcho(delivery: Delivery, remoteId: string): Promise<void> {
+    const journey = await store.journey(delivery.envelopeId)
+    if (!journey.some((point) => point.name === 'remoteEcho' && point.deliveryId === delivery.id)) {
+      const { id: deliveryId, network, wallet } = delivery
+      await store.addCheckpoints(delivery.envelopeId, [
+        {
+          name: 'remoteEcho',
+          status: 'success',
+          at: clock.now(),
+          monotonic: clock.monotonic(),
+          deliveryId,
+          network,
+          wallet,
+          detail: null,
+        },
+      ])
+    }
+    await store.addAlias(delivery.network, remoteId, delivery.envelopeId, clock.now())
+  }
+
+  /** The network has it at the delivery's address. `echo`: by our own send. */
+  async function settle(delivery: Delivery, remoteId: string, echo: boolean): Promise<void> {
+    const at = clock.now()
+    const { moved, delivery: now } = await store.moveDelivery({
+      id: delivery.id,
+      from: UNSETTLED,
+      to: 'acknowledged',
+      nextAt: null,
+      reason: null,
+      remoteIds: [remoteId],
+      checkpoint: {
+        name: echo ? 'remoteEcho' : 'remoteAcknowledged',
+        status: 'success',
+        at,
+        monotonic: clock.monotonic(),
+        detail: echo ? null : 'already-there',
+      },
+      at,
+    })
+    if (moved && now) await outbox.settled(now)
+    else if (echo) await noteEcho(delivery, remoteId)
+    else await store.addAlias(delivery.network, remoteId, delivery.envelopeId, at)
+  }
+
+  /**
+   * Whether a heard copy is as good for the recipient as one that we would send: the same bytes, or the same envelope with
+   * nothing missing but wraps of others. Anyone can put a crippled copy at an address; it must not stand for ours.
+   */
+  async function isFaithful(sealed: Uint8Array, delivery: Delivery): Promise<boolean> {
+    const envelope = await frames.envelope(delivery.envelopeId)
+    if (!envelope) return false
+    if (equalBytes(sealed, envelope.bytes)) return true
+    const keyIds = decodeSealed(sealed).wraps.map((wrap) => wrap.keyId)
+    return (
+      equalBytes(sealed, stripWraps(envelope.bytes, keyIds)) &&
+      (await frames.opensFor(sealed, delivery.wallet, envelope.receivedAt))
+    )
+  }
+
+  return {
+    remember,
+    async known(network, { remoteId }) {
+      const earlier = remembered.get(keyOf(network, remoteId))
+      if (earlier) return earlier
+      const id = await guard.byRemoteId(network, remoteId)
+      if (!id) return null
+      const sent = (await store.deliveriesOf(id)).find(
+        (delivery) => delivery.network === network && delivery.remoteIds.includes(remoteId),
+      )
+      if (sent) await noteEcho(sent, remoteId)
+      const result: DeliverResult = { outcome: sent ? 'echo' : 'duplicate', id: toHex(id) }
+      remember(network, remoteId, result)
+      return result
+    },
+    async again(network, inbound, id, sealed) {
+      const { remoteId, to } = inbound
+      const deliveries = await store.deliveriesOf(id)
+      const sent = guard.byTransaction(deliveries, network, inbound)
+      const here = sent
+        ? [sent]
+        : deliveries.filter((delivery) => delivery.network === network && delivery.address === to)
+      let settled = 0
+      for (const delivery of here) {
+        if (!(await isFaithful(sealed, delivery))) continue
+        await settle(delivery, remoteId, sent !== null)
+        settled++
+      }
+      if (settled === 0) await store.addAlias(network, remoteId, id, clock.now())
+      const result: DeliverResult = { outcome: sent ? 'echo' : 'duplicate', id: toHex(id) }
+      remember(network, remoteId, result)
+      return result
+    },
+  }
+}

@@ -1,0 +1,48 @@
+/** Stable codes of everything that the relay refuses. They are part of the HTTP API: never rename one. */
+export type RelayErrorCode =
+  /** `created + ttl` has passed. */
+  | 'envelope-expired'
+  /** `created` lies further ahead of this gateway's clock than it tolerates. */
+  | 'envelope-from-future'
+  | 'envelope-too-many-recipients'
+  /** This copy lacks the key wraps of a recipient, so that the recipient could not open it. */
+  | 'envelope-wraps-missing'
+  /** Modes `hop` and `opaque` need an enrolment that this gateway does not have. */
+  | 'envelope-mode-unsupported'
+  | 'device-unknown'
+  | 'device-expired'
+  | 'device-revoked'
+  | 'device-certificate-invalid'
+  /** The session's wallet is not the envelope's sender. */
+  | 'sender-mismatch'
+  /** The frame has passed this gateway before. */
+  | 'frame-looped'
+  /** A recipient is not served here and no network reaches it. */
+  | 'recipient-unreachable'
+  | 'delivery-unknown'
+  /** Only dead and superseded deliveries of envelopes that have not expired can be sent again. */
+  | 'delivery-not-replayable'
+  | 'network-unknown'
+  /** The gateway is shutting down; the same request may be made again later. */
+  | 'relay-stopping'
+
+/** The one error class of the relay. Messages name no wallet and hold no content. */
+export class RelayError extends Error {
+  override readonly name = 'RelayError'
+  readonly code: RelayErrorCode
+
+  constructor(code: RelayErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/**
+ * The stable code of an error that refuses an envelope for what it is, or null for a failure of ours (store, network),
+ * after which the same bytes must be tried again.
+ */
+export function refusalCode(error: unknown): string | null {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null
+  if (error.name === 'RelayError') return error.code === 'relay-stopping' ? null : error.code
+  return error.name === 'EnvelopeError' || error.name === 'AdmissionError' ? error.code : null
+}

@@ -1,0 +1,8 @@
+/** The relay: takes envelopes in, keeps them, and carries them to every endpoint by its route. */
+export { RelayError, type RelayErrorCode } from './errors.ts'
+export { createNetworks, type NetworkSetup, type NetworksOptions } from './networks.ts'
+export { type Admission, AdmissionError, type AdmissionRequest, type RelayParts } from './parts.ts'
+export { createRelay } from './relay.ts'
+export { transactionIdOf } from './route.ts'
+export { createSignatureVerifier } from './signatures.ts'
+export type * from './types.ts'

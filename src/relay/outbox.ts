@@ -1,0 +1,252 @@
+import { toHex } from '../envelope/index.ts'
+import type { Delivery } from '../store/port.ts'
+import { createAgenda } from './agenda.ts'
+import { createDispatcher, type OutboxItem } from './dispatch.ts'
+import { createFallback, type Fallback } from './fallback.ts'
+import type { Frames } from './frames.ts'
+import { createLanes } from './lanes.ts'
+import type { RelayContext } from './parts.ts'
+import type { Ranking } from './ranking.ts'
+import { retryDelay } from './retry.ts'
+
+/** Rows of the store that are read at once. */
+const PAGE = 500
+/** Deliveries of one network, and standbys of all, that are kept in memory; the rest waits in the store. */
+const HIGH_WATER = 10_000
+/** Name under which standbys are counted beside the networks. */
+const STANDBY = ''
+
+/** Takes every delivery from its row in the store to its end. */
+export interface Outbox {
+  /** Loads what an earlier run left, page by page. */
+  start(): Promise<void>
+  /** Ends timers, lets sends in flight end until the signal, then aborts them. */
+  stop(signal: AbortSignal): Promise<void>
+  /** Takes deliveries that were stored just now. */
+  offer(deliveries: Delivery[]): void
+  /** A delivery was settled elsewhere, e.g. by an echo: it holds its lane no longer, and its route is done. */
+  settled(delivery: Delivery): Promise<void>
+  /** Connection of a network. `down`: not merely on its way up. */
+  connection(network: string, state: 'up' | 'opening' | 'down'): void
+}
+
+export function createOutbox(context: RelayContext, frames: Frames, ranking: Ranking): Outbox {
+  const { store, clock, random, settings, networks, log } = context
+  const agenda = createAgenda(clock)
+  const hardStop = new AbortController()
+  const background = new Set<Promise<void>>()
+  const down = new Set<string>()
+  const standbys = new Set<number>()
+  /** Deliveries left in the store for want of room: the lowest id by network, and by {@link STANDBY}. */
+  const leftBehind = new Map<string, number>()
+  /** The same for those that were passed by while others were being fetched. */
+  const passedBy = new Map<string, number>()
+  const fetching = new Set<string>()
+  let stopped = false
+
+  const lanes = createLanes<OutboxItem>({
+    maxInFlightPerNetwork: settings.maxInFlightPerNetwork,
+    highWater: HIGH_WATER,
+    laneHoldMs: settings.laneHoldMs,
+    now: clock.now,
+    agenda,
+    run: (item) => dispatcher.run(item),
+    onRoom: (network) => inBackground('fetching deliveries from the store', () => fetchMore(network)),
+  })
+  const fallback: Fallback = createFallback({
+    store,
+    clock,
+    offer: (delivery) => take(delivery, { grouped: true }),
+    superseded: (delivery) => lanes.release(delivery.network, delivery.id),
+  })
+  const dispatcher = createDispatcher(context, {
+    frames,
+    fallback,
+    ranking,
+    isConnected: lanes.isOpen,
+    hardStop: hardStop.signal,
+    settled: (delivery) => lanes.release(delivery.network, delivery.id),
+  })
+
+  function inBackground(what: string, work: () => Promise<void>): void {
+    if (stopped) return
+    const running: Promise<void> = work()
+      .catch((error: unknown) => log.error({ error }, `${what} failed`))
+      .finally(() => background.delete(running))
+    background.add(running)
+  }
+
+  /** Puts a delivery where it belongs by its state. False when there was no room and it stays in the store. */
+  function take(
+    delivery: Delivery,
+    known: { grouped?: boolean; shared?: boolean; recovered?: boolean } = {},
+  ): boolean {
+    if (delivery.state === 'standby') return standBy(delivery)
+    if (delivery.state !== 'pending' && delivery.state !== 'uncertain') return true
+    const { id, network, envelopeId, wallet, address, rank, attempt } = delivery
+    const { grouped = true, shared = false, recovered = false } = known
+    if (!networks.get(network) || down.has(network)) {
+      // Nothing can be sent there for now: a fallback route need not wait for its time.
+      if (grouped) inBackground('a fallback route', async () => void (await fallback.failed(delivery)))
+      if (!networks.get(network)) return true
+    }
+    // Behind what is left in the store it must queue there too: the order of a lane is that of acceptance.
+    if (leftBehind.has(network) && !recovered) {
+      note(passedBy, network, id)
+      return false
+    }
+    const added = lanes.add({
+      id,
+      network,
+      lane: `${address}\n${toHex(delivery.conversation)}`,
+      envelopeId,
+      wallet,
+      address,
+      rank,
+      attempt,
+      limited: 0,
+      lookups: 0,
+      uncertain: delivery.state === 'uncertain',
+      waited: false,
+      grouped,
+      shared,
+      recovered,
+      unwritten: null,
+    })
+    if (!added) note(leftBehind, network, id)
+    return added
+  }
+
+  function standBy(delivery: Delivery): boolean {
+    const { id, nextAt } = delivery
+    if (nextAt === null || standbys.has(id)) return true
+    if (standbys.size >= HIGH_WATER) {
+      note(leftBehind, STANDBY, id)
+      note(passedBy, STANDBY, id)
+      return false
+    }
+    standbys.add(id)
+    agenda.at(nextAt, () => {
+      standbys.delete(id)
+      inBackground('a fallback route', () => fallback.due(id))
+      if (leftBehind.has(STANDBY) && standbys.size <= HIGH_WATER / 2) {
+        inBackground('fetching standbys from the store', () => fetchMore(STANDBY))
+      }
+    })
+    return true
+  }
+
+  function note(lowest: Map<string, number>, key: string, id: number): void {
+    lowest.set(key, Math.min(lowest.get(key) ?? id, id))
+  }
+
+  /** Walks the open deliveries from `afterId` on; stops when `visit` answers false. */
+  async function walkOpen(afterId: number, visit: (delivery: Delivery) => Promise<boolean>): Promise<void> {
+    for (let last = afterId; !stopped; ) {
+      const page = await store.openDeliveries({ afterId: last, limit: PAGE })
+      for (const delivery of page) if (!(await visit(delivery))) return
+      if (page.length < PAGE) return
+      last = page.at(-1)!.id
+    }
+  }
+
+  /** A delivery as an earlier run left it. What was in flight then is uncertain now. */
+  async function recover(delivery: Delivery): Promise<boolean> {
+    if (delivery.state !== 'dispatching') return take(delivery, { recovered: true })
+    const { moved, delivery: now } = await store.moveDelivery({
+      id: delivery.id,
+      from: ['dispatching'],
+      to: 'uncertain',
+      reason: 'interrupted',
+      checkpoint: {
+        name: 'dispatched',
+        status: 'uncertain',
+        at: clock.now(),
+        monotonic: clock.monotonic(),
+        detail: 'interrupted',
+      },
+      at: clock.now(),
+    })
+    return moved && now ? take(now, { recovered: true }) : true
+  }
+
+  const keyOf = (delivery: Delivery) => (delivery.state === 'standby' ? STANDBY : delivery.network)
+
+  /** Brings what was left behind under `key` into memory, as far as there is room. */
+  async function fetchMore(key: string): Promise<void> {
+    if (fetching.has(key)) return
+    fetching.add(key)
+    try {
+      for (let from = leftBehind.get(key); from !== undefined && !stopped; from = passedBy.get(key)) {
+        passedBy.delete(key)
+        if (!(await fetchFrom(key, from))) return
+      }
+      if (!stopped) leftBehind.delete(key)
+    } finally {
+      fetching.delete(key)
+    }
+  }
+
+  /** False when there was no room for all. */
+  async function fetchFrom(key: string, from: number): Promise<boolean> {
+    let full = false
+    await walkOpen(from - 1, async (delivery) => {
+      if (keyOf(delivery) !== key || lanes.has(delivery.network, delivery.id)) return true
+      full = !(await recover(delivery))
+      if (full) leftBehind.set(key, delivery.id)
+      return !full
+    })
+    return !full
+  }
+
+  /** Tries one delivery of a network that is down, now and then: its state may be wrong. */
+  function probeLater(network: string, count: number): void {
+    agenda.at(clock.now() + retryDelay(settings.retry, count, random.fraction()), () => {
+      if (!down.has(network)) return
+      lanes.probe(network)
+      probeLater(network, count + 1)
+    })
+  }
+
+  return {
+    async start() {
+      await walkOpen(0, async (delivery) => {
+        await recover(delivery)
+        return true
+      })
+    },
+    async stop(signal) {
+      stopped = true
+      agenda.stop()
+      const abort = () => hardStop.abort(signal.reason)
+      if (signal.aborted) abort()
+      else signal.addEventListener('abort', abort, { once: true })
+      await lanes.stop()
+      await Promise.all(background)
+      signal.removeEventListener('abort', abort)
+    },
+    offer(deliveries) {
+      const grouped = new Set(deliveries.filter(({ rank }) => rank > 0).map(({ wallet }) => wallet))
+      const places = deliveries.map(({ network, address }) => `${network}\n${address}`)
+      deliveries.forEach((delivery, index) => {
+        const shared = places.indexOf(places[index]!) !== places.lastIndexOf(places[index]!)
+        take(delivery, { grouped: grouped.has(delivery.wallet), shared })
+      })
+    },
+    async settled(delivery) {
+      lanes.release(delivery.network, delivery.id)
+      await fallback.carried(delivery)
+    },
+    connection(network, state) {
+      if (state === 'up') {
+        down.delete(network)
+        if (!lanes.isOpen(network)) lanes.open(network)
+        return
+      }
+      lanes.close(network)
+      if (state === 'opening' || down.has(network)) return
+      down.add(network)
+      probeLater(network, 1)
+    },
+  }
+}

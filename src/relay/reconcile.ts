@@ -1,0 +1,112 @@
+import { withDeadline } from './deadline.ts'
+import { RelayError } from './errors.ts'
+import type { RelayContext } from './parts.ts'
+import { createSerializer } from './serializer.ts'
+import { OBEY_MS } from './transmit.ts'
+import type { Relay } from './types.ts'
+
+/** Key of the adapter store under which the start of the last completed walk stands, Unix milliseconds. */
+const CURSOR = 'relay/last-walk'
+/** Pairs of addresses that are asked for at most, the latest first. */
+const MAX_PAIRS = 1_000
+/** A walk that takes longer than so many intervals is given up; the next one starts where it had started. */
+const MAX_INTERVALS = 10
+
+/** Walks histories, because streams lose messages. */
+export interface Reconciler {
+  start(): Promise<void>
+  stop(): Promise<void>
+  /** Walks one network's history, after the walk that may be under way. Throws `RelayError` `network-unknown`. */
+  walk(network: string, signal: AbortSignal): Promise<{ heard: number; accepted: number }>
+  /** The network has become connected: walks at once. */
+  connected(network: string): void
+}
+
+export function createReconciler(context: RelayContext, hear: Relay['hear']): Reconciler {
+  const { store, networks, clock, settings, observer, log } = context
+  const inTurn = createSerializer()
+  const running = new Set<Promise<void>>()
+  /** Networks whose next walk waits for the one under way; a second wait would repeat it. */
+  const queued = new Set<string>()
+  const ended = new AbortController()
+
+  /**
+   * Start of the last completed walk. Before the first one: the moment at which this gateway first asked, kept at once, so
+   * that a crash before the first walk ends leaves no gap.
+   */
+  async function lastWalk(network: string): Promise<number> {
+    const stored = await store.getAdapterValue(network, CURSOR)
+    if (stored !== null) return Number(stored)
+    const now = clock.now()
+    await store.setAdapterValue(network, CURSOR, String(now))
+    return now
+  }
+
+  async function walkNow(network: string, signal: AbortSignal): Promise<{ heard: number; accepted: number }> {
+    const { adapter } = networks.get(network) ?? {}
+    if (!adapter) throw new RelayError('network-unknown', 'No network of this name runs here')
+    const count = { heard: 0, accepted: 0 }
+    if (!adapter.history) return count
+    // The cursor is when a completed walk began, never the time of a message: live traffic during the walk would move that
+    // past messages which were not read yet.
+    const startedAt = clock.now()
+    const since = Math.max(0, (await lastWalk(network)) - settings.reconcileOverlapMs)
+    const pairs = await store.recentPairs(network, since, MAX_PAIRS)
+    for await (const inbound of adapter.history.walk({ since, pairs }, signal)) {
+      signal.throwIfAborted()
+      const { outcome } = await hear(network, inbound)
+      count.heard++
+      if (outcome === 'accepted') count.accepted++
+    }
+    signal.throwIfAborted()
+    await store.setAdapterValue(network, CURSOR, String(startedAt))
+    observer.reconciled(network, count.heard, count.accepted)
+    return count
+  }
+
+  function inBackground(network: string): void {
+    if (ended.signal.aborted || queued.has(network) || !networks.get(network)?.adapter.history) return
+    queued.add(network)
+    const limits = {
+      milliseconds: settings.reconcileIntervalMs * MAX_INTERVALS,
+      graceMs: OBEY_MS,
+      signal: ended.signal,
+    }
+    const work: Promise<void> = inTurn(network, async () => {
+      queued.delete(network)
+      await withDeadline(clock, limits, (signal) => walkNow(network, signal))
+    })
+      .catch((error: unknown) => {
+        if (ended.signal.aborted) return
+        log.warn({ network, error }, 'walking the history of a network failed; it is walked again')
+      })
+      .finally(() => running.delete(work))
+    running.add(work)
+  }
+
+  async function everyInterval(): Promise<void> {
+    try {
+      for (;;) {
+        await clock.sleep(settings.reconcileIntervalMs, ended.signal)
+        for (const { network, state } of networks.list()) if (state === 'connected') inBackground(network)
+      }
+    } catch (error) {
+      if (!ended.signal.aborted) log.error({ error }, 'the reconcile timer failed')
+    }
+  }
+
+  return {
+    async start() {
+      for (const { network } of networks.list()) await lastWalk(network)
+      const timer: Promise<void> = everyInterval().finally(() => running.delete(timer))
+      running.add(timer)
+    },
+    async stop() {
+      ended.abort(new RelayError('relay-stopping', 'The gateway is stopping'))
+      await Promise.all(running)
+    },
+    walk: (network, signal) =>
+      inTurn(network, () => walkNow(network, AbortSignal.any([ended.signal, signal]))),
+    connected: inBackground,
+  }
+}

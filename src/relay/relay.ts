@@ -1,0 +1,145 @@
+import type { AdapterState, StateReport } from '../adapter/index.ts'
+import { createAcceptor } from './accept.ts'
+import { createArrivals } from './arrivals.ts'
+import { RelayError } from './errors.ts'
+import { createFrames } from './frames.ts'
+import { createJourneys } from './journey.ts'
+import { createLoopGuard } from './loop-guard.ts'
+import { createOutbox } from './outbox.ts'
+import type { RelayContext, RelayParts } from './parts.ts'
+import { createRanking } from './ranking.ts'
+import { createReconciler } from './reconcile.ts'
+import { createSignatureVerifier } from './signatures.ts'
+import type { Relay, RelayObserver } from './types.ts'
+
+const silentObserver: RelayObserver = {
+  accepted: () => {},
+  dispatched: () => {},
+  reconciled: () => {},
+  networkState: () => {},
+}
+
+/** What a network's state means for its deliveries. */
+const CONNECTIONS: Record<AdapterState, 'up' | 'opening' | 'down'> = {
+  starting: 'opening',
+  connecting: 'opening',
+  backfilling: 'up',
+  connected: 'up',
+  transientDisconnect: 'down',
+  badCredentials: 'down',
+  loggedOut: 'down',
+  stopped: 'down',
+}
+
+/**
+ * Assembles the relay. Nothing runs before `start`.
+ *
+ * Start it before the networks and stop it before them: a frame that is heard while it does not run is turned away, so that
+ * its network keeps it.
+ *
+ * @example
+ * const networks = createNetworks({ ..., deliver: (network, inbound) => relay.hear(network, inbound) })
+ * const relay = createRelay({ gateway, store, trust, directory, networks, live, clock, random, log, settings })
+ * await relay.start()
+ * await networks.start()
+ */
+export function createRelay(parts: RelayParts): Relay {
+  const context: RelayContext = {
+    verify: createSignatureVerifier(),
+    admission: { admit: () => {} },
+    observer: silentObserver,
+    ...parts,
+  }
+  const { store, networks, clock, observer } = context
+  const ranking = createRanking()
+  const frames = createFrames(context)
+  const outbox = createOutbox(context, frames, ranking)
+  const guard = createLoopGuard(context.gateway, store)
+  const arrivals = createArrivals(context, { guard, frames, outbox })
+  const acceptor = createAcceptor(context, { guard, arrivals, frames, outbox, ranking })
+  const journeys = createJourneys(context, outbox)
+  const states = new Map<string, AdapterState>()
+  const entering = new Set<Promise<unknown>>()
+  let state: 'new' | 'running' | 'stopped' = 'new'
+  let stopListening = () => {}
+
+  /** Work that changes the store: none starts when the relay does not run, and `stop` waits for what has started. */
+  async function enter<T>(work: () => Promise<T>): Promise<T> {
+    if (state !== 'running')
+      throw new RelayError('relay-stopping', 'The gateway is not running; try again later')
+    const running = work()
+    entering.add(running)
+    try {
+      return await running
+    } finally {
+      entering.delete(running)
+    }
+  }
+
+  const hear: Relay['hear'] = (network, inbound) => enter(() => acceptor.hear(network, inbound))
+  const reconciler = createReconciler(context, hear)
+
+  function onState(network: string, report: StateReport): void {
+    observer.networkState(network, report)
+    const before = states.get(network)
+    states.set(network, report.state)
+    outbox.connection(network, CONNECTIONS[report.state])
+    if (report.state === 'connected' && before !== 'connected') reconciler.connected(network)
+  }
+
+  return {
+    async start() {
+      if (state !== 'new') throw new RelayError('relay-stopping', 'A relay starts once')
+      state = 'running'
+      await outbox.start()
+      await reconciler.start()
+      stopListening = networks.onState(onState)
+      for (const status of networks.list()) onState(status.network, status)
+    },
+    async stop(signal) {
+      if (state === 'stopped') return
+      state = 'stopped'
+      stopListening()
+      await Promise.all([reconciler.stop(), outbox.stop(signal), Promise.allSettled(entering)])
+    },
+    submit: (input) => enter(() => acceptor.submit(input)),
+    hear,
+    reconcile: (network, signal) => enter(() => reconciler.walk(network, signal)),
+    receipts: (wallet, receipts) => enter(() => journeys.receipts(wallet, receipts)),
+    journey: journeys.journey,
+    replay: (deliveryId) =>
+      enter(async () => {
+        const delivery = await store.getDelivery(deliveryId)
+        if (!delivery) throw new RelayError('delivery-unknown', 'There is no delivery with this number')
+        const envelope = await store.getEnvelope(delivery.envelopeId)
+        const expired = !envelope || (envelope.expiresAt !== 0 && envelope.expiresAt <= clock.now())
+        const at = clock.now()
+        const result = expired
+          ? { moved: false, delivery }
+          : await store.moveDelivery({
+              id: deliveryId,
+              from: ['dead', 'superseded'],
+              to: 'pending',
+              attempt: 0,
+              nextAt: null,
+              reason: null,
+              checkpoint: {
+                name: 'dispatched',
+                status: 'willRetry',
+                at,
+                monotonic: clock.monotonic(),
+                detail: 'replayed',
+              },
+              at,
+            })
+        if (!result.moved || !result.delivery) {
+          throw new RelayError(
+            'delivery-not-replayable',
+            'Only dead and superseded deliveries of envelopes that have not expired can be sent again',
+          )
+        }
+        outbox.offer([result.delivery])
+        return result.delivery
+      }),
+  }
+}
