@@ -35,7 +35,11 @@ export interface Accounts {
 }
 
 /** `lifetime` gives the signal that ends with the adapter: a shared import outlives the caller who asked first. */
-export function createAccounts(rest: RestClient, storage: AdapterStorage, lifetime: () => AbortSignal): Accounts {
+export function createAccounts(
+  rest: RestClient,
+  storage: AdapterStorage,
+  lifetime: () => AbortSignal,
+): Accounts {
   const known = new Set<string>()
   const wanted = new Map<string, PromiseWithResolvers<void>>()
   let importing = false

@@ -161,7 +161,10 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
 
 function requestFor(intent: SendIntent, sender: string): SendMessageRequest {
   if (intent.frame.length > MAX_FRAME_BYTES) {
-    throw new AdapterError('tooLarge', `The frame is over ${MAX_FRAME_BYTES} bytes, the most that TRTC carries`)
+    throw new AdapterError(
+      'tooLarge',
+      `The frame is over ${MAX_FRAME_BYTES} bytes, the most that TRTC carries`,
+    )
   }
   return {
     From_Account: sender,
@@ -172,9 +175,7 @@ function requestFor(intent: SendIntent, sender: string): SendMessageRequest {
     // What the gateway sends itself must not come back to it.
     ForbidCallbackControl: ['ForbidBeforeSendMsgCallback', 'ForbidAfterSendMsgCallback'],
     ...(intent.ephemeral ? { MsgLifeTime: 0 } : {}),
-    ...(intent.silent
-      ? { SendMsgControl: ['WithMuteNotifications'], OfflinePushInfo: { PushFlag: 1 } }
-      : {}),
+    ...(intent.silent ? { SendMsgControl: ['WithMuteNotifications'], OfflinePushInfo: { PushFlag: 1 } } : {}),
   }
 }
 

@@ -62,7 +62,9 @@ export function createConnection(
     } catch (error) {
       if (signal.aborted) return
       failures++
-      const known = AdapterError.is(error) ? error : new AdapterError('retryable', 'The probe failed', { cause: error })
+      const known = AdapterError.is(error)
+        ? error
+        : new AdapterError('retryable', 'The probe failed', { cause: error })
       report(reportOf(known) ?? { state: 'transientDisconnect', reason: known.message })
       context.log.warn({ code: known.remoteCode, failures }, 'TRTC does not answer the probe as it should')
     }

@@ -29,7 +29,11 @@ export function createDoctor(parts: {
   async function examineService(signal: AbortSignal): Promise<Finding[]> {
     try {
       const existing = await rest.existingAccounts([config.adminUserId], signal)
-      const reached: Finding = { check: 'reachability', status: 'ok', message: `${rest.currentUrl()} answers` }
+      const reached: Finding = {
+        check: 'reachability',
+        status: 'ok',
+        message: `${rest.currentUrl()} answers`,
+      }
       const credentials: Finding = existing.has(config.adminUserId)
         ? { check: 'credentials', status: 'ok', message: 'sdkAppId, secretKey and adminUserId are accepted' }
         : {
@@ -81,14 +85,19 @@ export function createDoctor(parts: {
       findings.push({
         check: 'webhook',
         status: 'warning',
-        message: 'No webhook has arrived since the gateway started; until one does, messages come by history only',
+        message:
+          'No webhook has arrived since the gateway started; until one does, messages come by history only',
         fix:
           'In the console, set the webhook URL to https://<gateway>/hooks/trtc/<webhookSecret>, switch authentication on, ' +
           'and enable C2C.CallbackAfterSendMsg, Group.CallbackAfterSendMsg and State.StateChange.',
       })
     } else {
       const seconds = Math.round((clock.now() - lastAcceptedAt) / 1000)
-      findings.push({ check: 'webhook', status: 'ok', message: `${accepted} accepted, the last ${seconds} s ago` })
+      findings.push({
+        check: 'webhook',
+        status: 'ok',
+        message: `${accepted} accepted, the last ${seconds} s ago`,
+      })
     }
     return findings
   }

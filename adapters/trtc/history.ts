@@ -113,7 +113,8 @@ export function createHistory(options: HistoryOptions): HistoryFacet {
       }
       const { MsgSeq, MsgRandom } = messageNumbers(intent.transactionId)
       const sender = options.senderOf(intent)
-      const since = (options.firstAttemptAt(intent.transactionId) ?? clock.now() - RETENTION_MS) - CLOCK_SKEW_MS
+      const since =
+        (options.firstAttemptAt(intent.transactionId) ?? clock.now() - RETENTION_MS) - CLOCK_SKEW_MS
       for await (const message of conversation(intent.to.address, sender, since, signal)) {
         if (
           message.From_Account === sender &&

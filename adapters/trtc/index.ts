@@ -15,8 +15,18 @@ export default defineAdapter({
     ordering: 'conversation',
     carriesTransactionId: true,
     environment: [
-      { name: 'TRTC_SDK_APP_ID', path: 'sdkAppId', description: 'SDKAppID of the Tencent Chat app', secret: false },
-      { name: 'TRTC_SECRET_KEY', path: 'secretKey', description: 'SecretKey of the Tencent Chat app', secret: true },
+      {
+        name: 'TRTC_SDK_APP_ID',
+        path: 'sdkAppId',
+        description: 'SDKAppID of the Tencent Chat app',
+        secret: false,
+      },
+      {
+        name: 'TRTC_SECRET_KEY',
+        path: 'secretKey',
+        description: 'SecretKey of the Tencent Chat app',
+        secret: true,
+      },
       {
         name: 'TRTC_WEBHOOK_TOKEN',
         path: 'webhookToken',

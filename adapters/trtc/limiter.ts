@@ -63,7 +63,11 @@ export function createLimiter(options: { perSecond: number; maxInFlight: number;
       return new Promise((resolve, reject) => {
         const refuse = () => {
           waiting.delete(waiter)
-          reject(new AdapterError('retryable', 'The call was given up before it was sent', { remoteCode: 'aborted' }))
+          reject(
+            new AdapterError('retryable', 'The call was given up before it was sent', {
+              remoteCode: 'aborted',
+            }),
+          )
         }
         const waiter = {
           grant() {

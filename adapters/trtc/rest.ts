@@ -95,7 +95,11 @@ export interface RestClient {
 
 export function createRestClient(config: TrtcConfig, clock: Clock, random: Random): RestClient {
   const urls = restUrls(config)
-  const limiter = createLimiter({ perSecond: config.requestsPerSecond, maxInFlight: config.maxInFlight, clock })
+  const limiter = createLimiter({
+    perSecond: config.requestsPerSecond,
+    maxInFlight: config.maxInFlight,
+    clock,
+  })
   let currentIndex = 0
   let signature: { text: string; renewAt: number } | null = null
   let clockOffset: number | null = null
@@ -116,7 +120,12 @@ export function createRestClient(config: TrtcConfig, clock: Clock, random: Rando
   }
 
   /** One request to one host. Rejects with `AdapterError` only. */
-  async function post(command: string, body: unknown, effect: CallEffect, signal: AbortSignal): Promise<unknown> {
+  async function post(
+    command: string,
+    body: unknown,
+    effect: CallEffect,
+    signal: AbortSignal,
+  ): Promise<unknown> {
     const query = new URLSearchParams({
       sdkappid: String(config.sdkAppId),
       identifier: config.adminUserId,

@@ -112,7 +112,13 @@ class Refusal extends Error {
 
 export function createWebhook(options: WebhookOptions): WebhookFacet & { statistics(): WebhookStatistics } {
   const { config, clock, log } = options
-  const statistics: WebhookStatistics = { accepted: 0, ignored: 0, echoes: 0, refused: {}, lastAcceptedAt: null }
+  const statistics: WebhookStatistics = {
+    accepted: 0,
+    ignored: 0,
+    echoes: 0,
+    refused: {},
+    lastAcceptedAt: null,
+  }
   /** Key of a call to the Unix milliseconds until which an identical one is refused. Oldest first. */
   const calls = new Map<string, number>()
 
@@ -130,7 +136,10 @@ export function createWebhook(options: WebhookOptions): WebhookFacet & { statist
     }
     const requestTime = request.query.get('RequestTime') ?? ''
     const sign = request.query.get('Sign') ?? ''
-    if (!/^\d{1,11}$/.test(requestTime) || !sameSecret(sign, webhookSignature(config.webhookToken, requestTime))) {
+    if (
+      !/^\d{1,11}$/.test(requestTime) ||
+      !sameSecret(sign, webhookSignature(config.webhookToken, requestTime))
+    ) {
       throw new Refusal(
         'webhook-signature-invalid',
         'Sign does not match: enter the same authentication token in the console and in webhookToken',
@@ -191,7 +200,8 @@ export function createWebhook(options: WebhookOptions): WebhookFacet & { statist
     'State.StateChange': async (body) => {
       const { Info } = parse(presenceSchema, body)
       if (Info.Action === 'Login') options.presence(Info.To_Account, true)
-      else if (Info.Action === 'Logout' || Info.Action === 'Disconnect') options.presence(Info.To_Account, false)
+      else if (Info.Action === 'Logout' || Info.Action === 'Disconnect')
+        options.presence(Info.To_Account, false)
     },
   }
 
@@ -228,7 +238,10 @@ export function createWebhook(options: WebhookOptions): WebhookFacet & { statist
         }
         // Not durable: the service may call again with the same words, and history has the message in any case.
         if (key !== null) calls.delete(key)
-        log.error({ error: error instanceof Error ? error.name : typeof error }, 'A webhook could not be made durable')
+        log.error(
+          { error: error instanceof Error ? error.name : typeof error },
+          'A webhook could not be made durable',
+        )
         return { status: 500, body: failure('The message could not be stored') }
       }
     },

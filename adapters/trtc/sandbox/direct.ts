@@ -191,7 +191,12 @@ export function createDirect(options: {
       }
       deliver(message, send)
       if (send.tellAfterwards) {
-        const told = { ...webhookBody(message), SendMsgResult: 0, ErrorInfo: 'send msg succeed', UnreadMsgNum: 0 }
+        const told = {
+          ...webhookBody(message),
+          SendMsgResult: 0,
+          ErrorInfo: 'send msg succeed',
+          UnreadMsgNum: 0,
+        }
         webhooks.tell(`c2c ${send.from} ${to}`, 'C2C.CallbackAfterSendMsg', told, send.platform)
       }
       return message
@@ -207,7 +212,9 @@ export function createDirect(options: {
       return waiting
     },
     recall(from, to, messageKey) {
-      const message = [...historyOf(to, from), ...historyOf(from, to)].find((one) => one.MsgKey === messageKey)
+      const message = [...historyOf(to, from), ...historyOf(from, to)].find(
+        (one) => one.MsgKey === messageKey,
+      )
       if (!message) throw new ServiceError(20022, 'no such message')
       message.MsgFlagBits = RECALLED
       const info = {

@@ -97,10 +97,10 @@ export function createGroups(options: {
   return {
     get,
     create(body, owner) {
-      const id =
-        optionalText(body, 'GroupId') || `@TGS#2${options.randomUint32().toString(16).toUpperCase()}`
+      const id = optionalText(body, 'GroupId') || `@TGS#2${options.randomUint32().toString(16).toUpperCase()}`
       const type = textField(body, 'Type')
-      if (Buffer.byteLength(id) > MAX_GROUP_ID_BYTES) throw new ServiceError(10004, 'GroupId is over 48 bytes')
+      if (Buffer.byteLength(id) > MAX_GROUP_ID_BYTES)
+        throw new ServiceError(10004, 'GroupId is over 48 bytes')
       const existing = groups.get(id)
       if (existing) throw new ServiceError(existing.owner === owner ? 10025 : 10021, 'GroupId is in use')
       const group: Group = {
@@ -151,7 +151,8 @@ export function createGroups(options: {
     },
     add(id, userId) {
       const group = get(id)
-      if (group.type === 'AVChatRoom') throw new ServiceError(10007, 'members of an AVChatRoom join themselves')
+      if (group.type === 'AVChatRoom')
+        throw new ServiceError(10007, 'members of an AVChatRoom join themselves')
       if (group.members.has(userId)) return false
       enter(group, userId, 'Member')
       return true

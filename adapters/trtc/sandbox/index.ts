@@ -7,7 +7,12 @@
  * sandbox.connectGateway({ baseUrl: 'http://127.0.0.1:8787' })
  */
 import { createHash } from 'node:crypto'
-import type { NetworkClient, NetworkClientInput, Sandbox, SandboxOptions } from '../../../src/adapter/index.ts'
+import type {
+  NetworkClient,
+  NetworkClientInput,
+  Sandbox,
+  SandboxOptions,
+} from '../../../src/adapter/index.ts'
 import { makeUserSig } from '../usersig.ts'
 import { connectChatClient } from './chat-client.ts'
 import { createFaultState, type TrtcFaults } from './faults.ts'
@@ -28,7 +33,13 @@ export interface TrtcSandboxOptions extends SandboxOptions {
 export interface TrtcSandbox extends Sandbox {
   faults: TrtcFaults
   /** The stand-in's app. Its key holds nowhere else. */
-  app: { sdkAppId: number; secretKey: string; adminUserId: string; webhookToken: string; webhookSecret: string }
+  app: {
+    sdkAppId: number
+    secretKey: string
+    adminUserId: string
+    webhookToken: string
+    webhookSecret: string
+  }
   connectGateway(gateway: { baseUrl: string }): void
   /** A UserSig with which a client logs in, valid for a day. */
   userSig(userId: string): string

@@ -159,7 +159,8 @@ const commands: Readonly<Record<string, Command>> = {
     })),
   }),
   'group_open_http_svc/delete_group_member'({ groups }, body) {
-    for (const userId of textList(body, 'MemberToDel_Account')) groups.leave(textField(body, 'GroupId'), userId)
+    for (const userId of textList(body, 'MemberToDel_Account'))
+      groups.leave(textField(body, 'GroupId'), userId)
     return {}
   },
   'group_open_http_svc/destroy_group'({ groups }, body) {

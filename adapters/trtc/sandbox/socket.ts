@@ -96,7 +96,12 @@ const commands: Readonly<Record<string, Command>> = {
     const items = objectList(body, 'ContactItem')
     for (const item of items) service.direct.deleteHistory(userId, optionalText(item, 'To_Account'))
     return {
-      ResultItem: items.map((item) => ({ Type: 1, To_Account: item.To_Account, ResultCode: 0, ResultInfo: '' })),
+      ResultItem: items.map((item) => ({
+        Type: 1,
+        To_Account: item.To_Account,
+        ResultCode: 0,
+        ResultInfo: '',
+      })),
     }
   },
   'openim.getmsg'({ service, userId }) {
@@ -167,7 +172,9 @@ const commands: Readonly<Record<string, Command>> = {
     GroupId: service.groups.create(body, userId).id,
   }),
   'group_open_http_svc.get_group_self_member_info': ({ service, userId, body }) => ({
-    GroupInfo: textList(body, 'GroupIdList').map((id) => selfInfo(service, service.groups.find(id), id, userId)),
+    GroupInfo: textList(body, 'GroupIdList').map((id) =>
+      selfInfo(service, service.groups.find(id), id, userId),
+    ),
   }),
   async 'group_open_http_svc.apply_join_group'({ service, userId, body }) {
     const id = textField(body, 'GroupId')
