@@ -46,6 +46,18 @@ describe('endpoints', () => {
     expect(await identity.allEndpoints(alice.wallet)).toHaveLength(3)
   })
 
+  it('follow a network that derives its addresses in a new way', async () => {
+    const { identity, networks } = gateway
+    const { session } = await signIn(identity, alice)
+    await identity.setEndpoint(session, { network: 'shared', enabled: false })
+    networks.version = '2'
+    const endpoints = await identity.allEndpoints(alice.wallet)
+    expect(endpoints.map(({ network, address, enabled }) => [network, address, enabled])).toEqual([
+      ['fast', derived(alice.wallet, 'fast'), true],
+      ['shared', derived(alice.wallet, 'shared'), false],
+    ])
+  })
+
   it('are chosen, switched off and switched back to the derived address', async () => {
     const { identity } = gateway
     const { session } = await signIn(identity, alice)
@@ -128,7 +140,7 @@ describe('routes', () => {
     [{ order: ['fast', 'fast'] }, 'route-invalid'],
     [{ order: 'fast' }, 'route-invalid'],
     [{ order: ['fast', 'nowhere'] }, 'network-not-enabled'],
-    [{ fallbackAfterMs: 99 }, 'route-invalid'],
+    [{ fallbackAfterMs: -1 }, 'route-invalid'],
     [{ fallbackAfterMs: 3_600_001 }, 'route-invalid'],
     [{ fallbackAfterMs: 0.5 }, 'route-invalid'],
   ])('are refused with %j', async (changes, code) => {

@@ -6,8 +6,8 @@ import type { Directory, NetworkAddresses } from './types.ts'
 
 const CACHED_WALLETS = 10_000
 
-/** How long a fallback route may wait for an acknowledgement, milliseconds. */
-export const FALLBACK_AFTER_MS = { least: 100, most: 60 * 60 * 1000 } as const
+/** Longest wait of a fallback route for an acknowledgement, milliseconds. */
+export const MAX_FALLBACK_AFTER_MS = 60 * 60 * 1000
 
 export interface AddressMap extends Directory {
   allEndpoints(wallet: string): Promise<StoredEndpoint[]>
@@ -16,7 +16,7 @@ export interface AddressMap extends Directory {
     input: { network: string; address?: string; enabled: boolean },
   ): Promise<StoredEndpoint>
   setRoute(wallet: string, route: Route): Promise<Route>
-  /** Makes the endpoints that follow from the wallet alone, where it has none on the network yet. */
+  /** Brings the endpoints that follow from the wallet alone up to date, and answers all of its endpoints. */
   deriveEndpoints(wallet: string): Promise<StoredEndpoint[]>
   /** To be called when the wallet may be served from now on. */
   forget(wallet: string): void
@@ -57,30 +57,27 @@ export function createAddressMap(options: {
     }
   }
 
-  function derivedEndpoint(wallet: string, network: string): StoredEndpoint | undefined {
-    const derived = networks.derived(wallet).find((candidate) => candidate.network === network)
-    if (derived === undefined) return undefined
-    const { address, exclusive } = derived
-    return { wallet, network, address, exclusive, enabled: true, source: 'derived', updatedAt: now() }
+  function derivedEndpoints(wallet: string): StoredEndpoint[] {
+    return networks.derived(wallet).map(({ network, address, exclusive }) => {
+      return { wallet, network, address, exclusive, enabled: true, source: 'derived', updatedAt: now() }
+    })
   }
 
+  function derivedEndpoint(wallet: string, network: string): StoredEndpoint | undefined {
+    return derivedEndpoints(wallet).find((endpoint) => endpoint.network === network)
+  }
+
+  /** Also follows a network that derives its addresses in a new way; what a wallet chose, and switched off, stays. */
   async function deriveEndpoints(wallet: string): Promise<StoredEndpoint[]> {
     const known = await stored.get(wallet)
-    const missing = networks
-      .derived(wallet)
-      .filter(({ network }) => !known.some((endpoint) => endpoint.network === network))
-    if (missing.length === 0) return known
-    for (const { network, address, exclusive } of missing) {
-      await putDerived({
-        wallet,
-        network,
-        address,
-        exclusive,
-        enabled: true,
-        source: 'derived',
-        updatedAt: now(),
-      })
-    }
+    const changed = derivedEndpoints(wallet).flatMap((derived) => {
+      const current = known.find(({ network }) => network === derived.network)
+      if (current === undefined) return [derived]
+      const upToDate = current.source === 'chosen' || current.address === derived.address
+      return upToDate ? [] : [{ ...derived, enabled: current.enabled }]
+    })
+    if (changed.length === 0) return known
+    for (const endpoint of changed) await putDerived(endpoint)
     return stored.get(wallet)
   }
 
@@ -165,9 +162,9 @@ function requireNetwork(networks: NetworkAddresses, network: string): void {
 /** Returns the route without anything beside its three members. Errors: `route-invalid`, `network-not-enabled`. */
 function checkRoute({ policy, order, fallbackAfterMs }: Route, networks: NetworkAddresses): Route {
   if (policy !== 'mirror' && policy !== 'fallback') throw invalidRoute('the policy is mirror or fallback')
-  const { least, most } = FALLBACK_AFTER_MS
-  if (!Number.isSafeInteger(fallbackAfterMs) || fallbackAfterMs < least || fallbackAfterMs > most) {
-    throw invalidRoute(`fallbackAfterMs is an integer from ${least} to ${most}`)
+  const inBounds = fallbackAfterMs >= 0 && fallbackAfterMs <= MAX_FALLBACK_AFTER_MS
+  if (!Number.isSafeInteger(fallbackAfterMs) || !inBounds) {
+    throw invalidRoute(`fallbackAfterMs is an integer from 0 to ${MAX_FALLBACK_AFTER_MS}`)
   }
   if (order === 'ranked') return { policy, order, fallbackAfterMs }
   if (!Array.isArray(order) || order.length === 0 || new Set(order).size !== order.length) {

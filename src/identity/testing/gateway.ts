@@ -24,10 +24,12 @@ export interface TestGateway {
 /** `fast`: one derived address for each wallet. `shared`: buckets. `chosen`: nothing derived. `later` can be enabled. */
 export class TestNetworks implements NetworkAddresses {
   readonly enabled = new Set(['fast', 'shared', 'chosen'])
+  /** Another version derives other addresses. */
+  version = '1'
 
   derived(wallet: string): { network: string; address: string; exclusive: boolean }[] {
     const all = [
-      { network: 'fast', address: toHex(H('fast', wallet)).slice(0, 32), exclusive: true },
+      { network: 'fast', address: toHex(H('fast', this.version, wallet)).slice(0, 32), exclusive: true },
       { network: 'shared', address: `bucket-${H('shared', wallet)[0]! % 2}`, exclusive: false },
       { network: 'later', address: toHex(H('later', wallet)).slice(0, 32), exclusive: true },
     ]
