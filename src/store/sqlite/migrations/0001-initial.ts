@@ -100,6 +100,8 @@ CREATE TABLE routes (
 -- Envelopes and inbox -------------------------------------------------------------------------------------------------
 
 -- AUTOINCREMENT: a seq is never given out twice, whatever is pruned.
+-- holders: ids of the wallets that have it in their inbox, a JSON array; found from here without an index on the inbox.
+-- The first two checkpoints of every journey, accepted and persisted, are columns here and not rows of checkpoints.
 -- A row whose bytes are NULL is what pruning leaves of an envelope while its id must stay taken.
 CREATE TABLE envelopes (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -114,6 +116,10 @@ CREATE TABLE envelopes (
   expires_at INTEGER NOT NULL,
   via TEXT NOT NULL,
   received_at INTEGER NOT NULL,
+  accepted_monotonic REAL NOT NULL,
+  persisted_at INTEGER NOT NULL,
+  persisted_monotonic REAL NOT NULL,
+  holders TEXT NOT NULL,
   device BLOB NOT NULL,
   trace BLOB NOT NULL,
   certificate BLOB,
@@ -130,7 +136,6 @@ CREATE TABLE inbox (
   PRIMARY KEY (wallet_id, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX inbox_by_conversation ON inbox (wallet_id, conversation_id, seq);
-CREATE INDEX inbox_by_seq ON inbox (seq);
 
 CREATE TABLE inbox_conversations (
   wallet_id INTEGER NOT NULL,
@@ -168,9 +173,9 @@ CREATE TABLE aliases (
 
 -- Deliveries ----------------------------------------------------------------------------------------------------------
 
+-- id = seq of the envelope * 4096 + place among its deliveries: found by envelope without an index, and never given out twice.
 CREATE TABLE deliveries (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  seq INTEGER NOT NULL,
+  id INTEGER PRIMARY KEY,
   wallet_id INTEGER NOT NULL,
   network TEXT NOT NULL,
   address TEXT NOT NULL,
@@ -184,11 +189,12 @@ CREATE TABLE deliveries (
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX deliveries_by_envelope ON deliveries (seq);
 -- Only what is under way or went wrong is indexed: nearly all deliveries end as acknowledged and leave both.
+-- OR, not IN: for a list SQLite would build a temporary table at every insert, which costs more than the insert.
 CREATE INDEX deliveries_open ON deliveries (id)
-  WHERE state IN ('pending', 'dispatching', 'uncertain') OR (state = 'standby' AND next_at IS NOT NULL);
-CREATE INDEX deliveries_unsent ON deliveries (state, id) WHERE state IN ('standby', 'dead', 'superseded');
+  WHERE state = 'pending' OR state = 'dispatching' OR state = 'uncertain' OR (state = 'standby' AND next_at IS NOT NULL);
+CREATE INDEX deliveries_unsent ON deliveries (state, id)
+  WHERE state = 'standby' OR state = 'dead' OR state = 'superseded';
 
 CREATE TABLE delivery_counts (
   network TEXT NOT NULL,
@@ -221,8 +227,8 @@ CREATE INDEX pairs_by_age ON pairs (last_at);
 -- Journey and the rest ------------------------------------------------------------------------------------------------
 
 CREATE TABLE checkpoints (
-  number INTEGER PRIMARY KEY,
   seq INTEGER NOT NULL,
+  number INTEGER NOT NULL,
   name TEXT NOT NULL,
   status TEXT NOT NULL,
   at INTEGER NOT NULL,
@@ -230,9 +236,9 @@ CREATE TABLE checkpoints (
   delivery_id INTEGER,
   network TEXT,
   wallet_id INTEGER,
-  detail TEXT
-) STRICT;
-CREATE INDEX checkpoints_by_envelope ON checkpoints (seq);
+  detail TEXT,
+  PRIMARY KEY (seq, number)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE adapter_values (
   network TEXT NOT NULL,

@@ -1,20 +1,36 @@
-import type { Delivery, DeliveryMove, DeliveryState } from '../../port.ts'
+import { type Delivery, type DeliveryMove, type DeliveryState, StoreError } from '../../port.ts'
 import type { Database } from '../database.ts'
 import { noteAlias } from './aliases.ts'
 import { appendCheckpoint } from './journey.ts'
 
+/** Delivery ids of one envelope are `seq * 4096` and those after it, so 4096 is also the most that one envelope can have. */
+const IDS_PER_ENVELOPE = 4096
+
+/** Id of the delivery at `place` (from 0) of the envelope with this seq. */
+export function deliveryId(seq: number, place: number): number {
+  if (place >= IDS_PER_ENVELOPE) {
+    throw new StoreError('store-failed', `An envelope has at most ${IDS_PER_ENVELOPE} deliveries`)
+  }
+  return seq * IDS_PER_ENVELOPE + place
+}
+
+/** First and last id that deliveries of the envelope can have. */
+export function deliveryIds(seq: number): [first: number, last: number] {
+  return [seq * IDS_PER_ENVELOPE, (seq + 1) * IDS_PER_ENVELOPE - 1]
+}
+
 /** Deliveries that will still move by themselves. Word for word the condition of the index `deliveries_open`. */
-export const OPEN = `(state IN ('pending', 'dispatching', 'uncertain') OR (state = 'standby' AND next_at IS NOT NULL))`
+export const OPEN = `(state = 'pending' OR state = 'dispatching' OR state = 'uncertain' OR (state = 'standby' AND next_at IS NOT NULL))`
 
 /** Word for word the condition of the index `deliveries_unsent`. */
-const UNSENT = `state IN ('standby', 'dead', 'superseded')`
+const UNSENT = `(state = 'standby' OR state = 'dead' OR state = 'superseded')`
 
 const SELECT = `
-  SELECT d.id, d.seq AS envelopeSeq, e.id AS envelopeId, c.conversation, w.wallet, d.network, d.address,
+  SELECT d.id, e.seq AS envelopeSeq, e.id AS envelopeId, c.conversation, w.wallet, d.network, d.address,
     d.transaction_id AS transactionId, d.state, d.rank, d.attempt, d.next_at AS nextAt, d.reason,
     d.remote_ids AS remoteIds, d.created_at AS createdAt, d.updated_at AS updatedAt
   FROM deliveries d
-  JOIN envelopes e ON e.seq = d.seq
+  JOIN envelopes e ON e.seq = d.id / 4096
   JOIN conversations c ON c.id = e.conversation_id
   JOIN wallets w ON w.id = d.wallet_id`
 
@@ -38,8 +54,10 @@ export function getDelivery(database: Database, id: number): Delivery | null {
 }
 
 export function deliveriesOf(database: Database, envelopeId: Uint8Array): Delivery[] {
-  const sql = `${SELECT} WHERE d.seq = (SELECT seq FROM envelopes WHERE id = ?) ORDER BY d.id`
-  return database.rows<DeliveryRow>(sql, envelopeId).map(toDelivery)
+  const envelope = database.row<{ seq: number }>('SELECT seq FROM envelopes WHERE id = ?', envelopeId)
+  if (envelope === null) return []
+  const sql = `${SELECT} WHERE d.id BETWEEN ? AND ? ORDER BY d.id`
+  return database.rows<DeliveryRow>(sql, ...deliveryIds(envelope.seq)).map(toDelivery)
 }
 
 /** Newest first. The condition of each state's partial index is repeated, so that a rare state is found without a scan. */
@@ -77,7 +95,6 @@ function indexedPart(state: DeliveryState | null): string {
 }
 
 type MovingRow = {
-  seq: number
   walletId: number
   network: string
   state: DeliveryState
@@ -92,7 +109,7 @@ export function moveDelivery(
   move: DeliveryMove,
 ): { moved: boolean; delivery: Delivery | null } {
   const row = database.row<MovingRow>(
-    `SELECT seq, wallet_id AS walletId, network, state, attempt, next_at AS nextAt, reason, remote_ids AS remoteIds
+    `SELECT wallet_id AS walletId, network, state, attempt, next_at AS nextAt, reason, remote_ids AS remoteIds
      FROM deliveries WHERE id = ?`,
     move.id,
   )
@@ -111,14 +128,14 @@ export function moveDelivery(
     move.id,
   )
   const delivery = getDelivery(database, move.id)
-  if (delivery !== null) {
-    for (const remoteId of move.remoteIds ?? []) {
-      noteAlias(database, { network: row.network, remoteId, envelopeId: delivery.envelopeId, at: move.at })
-    }
+  if (delivery === null)
+    throw new StoreError('store-corrupt', `The envelope of delivery ${move.id} is missing`)
+  for (const remoteId of move.remoteIds ?? []) {
+    noteAlias(database, { network: row.network, remoteId, envelopeId: delivery.envelopeId, at: move.at })
   }
   if (move.checkpoint !== undefined) {
     const checkpoint = { ...move.checkpoint, deliveryId: move.id, network: row.network }
-    appendCheckpoint(database, row.seq, checkpoint, row.walletId)
+    appendCheckpoint(database, delivery.envelopeSeq, checkpoint, row.walletId)
   }
   return { moved: true, delivery }
 }

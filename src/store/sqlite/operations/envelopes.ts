@@ -12,8 +12,7 @@ import type {
 import type { Database } from '../database.ts'
 import { notePair } from './adapters.ts'
 import { noteAlias } from './aliases.ts'
-import { deliveriesOf } from './deliveries.ts'
-import { appendCheckpoint } from './journey.ts'
+import { deliveriesOf, deliveryId } from './deliveries.ts'
 import type { Moment } from './operation.ts'
 
 /** The one transaction of an accept. `persisted` is the moment at which its group went to the disk. */
@@ -27,42 +26,42 @@ export function accept(database: Database, record: AcceptRecord, moment: Moment)
   }
   const fromId = database.walletId(record.from)
   const conversationId = database.conversationId(record.conversation)
-  const seq = insertEnvelope(database, record, fromId, conversationId)
-  for (const { wallet, direction } of record.inbox) {
-    // A wallet that writes to itself is named twice and keeps one item.
+  // A wallet that writes to itself is named twice and keeps one item.
+  const holders = new Map(record.inbox.map(({ wallet, direction }) => [database.walletId(wallet), direction]))
+  const seq = insertEnvelope(
+    database,
+    record,
+    { fromId, conversationId, holders: [...holders.keys()] },
+    moment,
+  )
+  for (const [walletId, direction] of holders) {
     database.run(
-      'INSERT INTO inbox (wallet_id, seq, conversation_id, direction) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
-      database.walletId(wallet),
+      'INSERT INTO inbox (wallet_id, seq, conversation_id, direction) VALUES (?, ?, ?, ?)',
+      walletId,
       seq,
       conversationId,
       direction,
     )
   }
-  const deliveries = record.deliveries.map((delivery) => insertDelivery(database, seq, record, delivery))
+  const deliveries = record.deliveries.map((delivery, place) =>
+    insertDelivery(database, record, delivery, { envelopeSeq: seq, id: deliveryId(seq, place) }),
+  )
   for (const { network, address } of record.deliveries) {
     notePair(database, { network, address, peerId: fromId, at: record.receivedAt })
   }
-  const common = { status: 'success', deliveryId: null, network: record.via, detail: null } as const
-  appendCheckpoint(
-    database,
-    seq,
-    { name: 'accepted', at: record.receivedAt, monotonic: record.monotonic, ...common },
-    null,
-  )
-  appendCheckpoint(database, seq, { name: 'persisted', ...moment, ...common }, null)
   return { outcome: 'accepted', seq, deliveries }
 }
 
 function insertEnvelope(
   database: Database,
   record: AcceptRecord,
-  fromId: number,
-  conversationId: number,
+  { fromId, conversationId, holders }: { fromId: number; conversationId: number; holders: number[] },
+  moment: Moment,
 ): number {
   return database.insert(
     `INSERT INTO envelopes (id, kind, mode, from_id, conversation_id, content_type, flags, created, expires_at, via,
-       received_at, device, trace, certificate, bytes)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       received_at, accepted_monotonic, persisted_at, persisted_monotonic, holders, device, trace, certificate, bytes)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     record.id,
     record.kind,
     record.mode,
@@ -74,6 +73,10 @@ function insertEnvelope(
     record.expiresAt,
     record.via,
     record.receivedAt,
+    record.monotonic,
+    moment.at,
+    moment.monotonic,
+    JSON.stringify(holders),
     record.device,
     record.trace,
     record.certificate,
@@ -83,17 +86,17 @@ function insertEnvelope(
 
 function insertDelivery(
   database: Database,
-  seq: number,
   record: AcceptRecord,
-  delivery: NewDelivery,
+  planned: NewDelivery,
+  { envelopeSeq, id }: { envelopeSeq: number; id: number },
 ): Delivery {
-  const { wallet, network, address, transactionId, state, rank, notBefore } = delivery
+  const { wallet, network, address, transactionId, state, rank, notBefore } = planned
   const at = record.receivedAt
-  const id = database.insert(
-    `INSERT INTO deliveries (seq, wallet_id, network, address, transaction_id, state, rank, attempt, next_at, reason,
+  database.run(
+    `INSERT INTO deliveries (id, wallet_id, network, address, transaction_id, state, rank, attempt, next_at, reason,
        remote_ids, created_at, updated_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, NULL, '[]', ?, ?)`,
-    seq,
+    id,
     database.walletId(wallet),
     network,
     address,
@@ -106,7 +109,7 @@ function insertDelivery(
   )
   return {
     id,
-    envelopeSeq: seq,
+    envelopeSeq,
     envelopeId: record.id,
     conversation: record.conversation,
     wallet,
@@ -138,28 +141,34 @@ export function getEnvelope(database: Database, id: Uint8Array): StoredEnvelope 
   )
   if (envelope === null) return null
   const holders = database.rows<{ wallet: string }>(
-    'SELECT w.wallet FROM inbox i JOIN wallets w ON w.id = i.wallet_id WHERE i.seq = ? ORDER BY i.wallet_id',
+    `SELECT w.wallet FROM envelopes e, json_each(e.holders) h JOIN wallets w ON w.id = h.value WHERE e.seq = ? ORDER BY h.key`,
     envelope.seq,
   )
   return { ...envelope, wallets: holders.map((holder) => holder.wallet) }
 }
 
-const INBOX_ITEM = `
+const inboxItems = (source: string, condition: string) => `
   SELECT i.seq, e.id, i.direction, e.mode, w.wallet AS "from", c.conversation, e.content_type AS contentType, e.flags,
     e.created, e.received_at AS receivedAt, e.via, e.bytes, e.certificate
-  FROM inbox i
+  FROM ${source}
   JOIN envelopes e ON e.seq = i.seq
   JOIN wallets w ON w.id = e.from_id
-  JOIN conversations c ON c.id = e.conversation_id`
+  JOIN conversations c ON c.id = e.conversation_id
+  WHERE ${condition} AND i.seq > ? ORDER BY i.seq LIMIT ?`
+
+const ITEMS = inboxItems('inbox i', 'i.wallet_id = ?')
+
+/** The index is named since SQLite, left to itself, walks the wallet's whole inbox by its primary key. */
+const ITEMS_OF_CONVERSATION = inboxItems(
+  'inbox i INDEXED BY inbox_by_conversation',
+  'i.wallet_id = ? AND i.conversation_id = ?',
+)
 
 export function inbox(database: Database, { wallet, after, limit, conversation }: InboxQuery): InboxItem[] {
   const walletId = database.findWallet(wallet)
-  if (conversation === null) {
-    const sql = `${INBOX_ITEM} WHERE i.wallet_id = ? AND i.seq > ? ORDER BY i.seq LIMIT ?`
-    return database.rows<InboxItem>(sql, walletId, after, limit)
-  }
-  const sql = `${INBOX_ITEM} WHERE i.wallet_id = ? AND i.conversation_id = ? AND i.seq > ? ORDER BY i.seq LIMIT ?`
-  return database.rows<InboxItem>(sql, walletId, database.findConversation(conversation), after, limit)
+  if (conversation === null) return database.rows<InboxItem>(ITEMS, walletId, after, limit)
+  const conversationId = database.findConversation(conversation)
+  return database.rows<InboxItem>(ITEMS_OF_CONVERSATION, walletId, conversationId, after, limit)
 }
 
 /** Of the whole store: pruning does not tell wallets apart, so one pair of numbers serves all. */

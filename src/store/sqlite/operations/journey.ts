@@ -28,8 +28,9 @@ export function appendCheckpoint(
   walletId: number | null,
 ): void {
   database.run(
-    `INSERT INTO checkpoints (seq, name, status, at, monotonic, delivery_id, network, wallet_id, detail)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO checkpoints (seq, number, name, status, at, monotonic, delivery_id, network, wallet_id, detail)
+     VALUES (?, (SELECT ifnull(max(number), 0) + 1 FROM checkpoints WHERE seq = ?), ?, ?, ?, ?, ?, ?, ?, ?)`,
+    seq,
     seq,
     checkpoint.name,
     checkpoint.status,
@@ -42,11 +43,34 @@ export function appendCheckpoint(
   )
 }
 
+/** `accepted` and `persisted` are kept with the envelope itself, since every envelope has them. */
 export function journey(database: Database, envelopeId: Uint8Array): Checkpoint[] {
-  return database.rows<Checkpoint>(
-    `SELECT c.name, c.status, c.at, c.monotonic, c.delivery_id AS deliveryId, c.network, w.wallet, c.detail
-     FROM checkpoints c LEFT JOIN wallets w ON w.id = c.wallet_id
-     WHERE c.seq = (SELECT seq FROM envelopes WHERE id = ?) ORDER BY c.number`,
+  const envelope = database.row<EnvelopeTimes>(
+    `SELECT seq, via, received_at AS acceptedAt, accepted_monotonic AS acceptedMonotonic, persisted_at AS persistedAt,
+       persisted_monotonic AS persistedMonotonic
+     FROM envelopes WHERE id = ? AND bytes IS NOT NULL`,
     envelopeId,
   )
+  if (envelope === null) return []
+  const { seq, via, acceptedAt, acceptedMonotonic, persistedAt, persistedMonotonic } = envelope
+  const common = { status: 'success', deliveryId: null, network: via, wallet: null, detail: null } as const
+  const later = database.rows<Checkpoint>(
+    `SELECT c.name, c.status, c.at, c.monotonic, c.delivery_id AS deliveryId, c.network, w.wallet, c.detail
+     FROM checkpoints c LEFT JOIN wallets w ON w.id = c.wallet_id WHERE c.seq = ? ORDER BY c.number`,
+    seq,
+  )
+  return [
+    { name: 'accepted', at: acceptedAt, monotonic: acceptedMonotonic, ...common },
+    { name: 'persisted', at: persistedAt, monotonic: persistedMonotonic, ...common },
+    ...later,
+  ]
+}
+
+interface EnvelopeTimes {
+  seq: number
+  via: string
+  acceptedAt: number
+  acceptedMonotonic: number
+  persistedAt: number
+  persistedMonotonic: number
 }

@@ -1,7 +1,7 @@
 /** Pruning in slices, counts, and the readiness probe. */
 import type { DeliveryState, PruneLimits, StoreStatistics } from '../../port.ts'
 import type { Database } from '../database.ts'
-import { OPEN } from './deliveries.ts'
+import { deliveryIds, OPEN } from './deliveries.ts'
 import { lastSeq } from './envelopes.ts'
 import type { Moment } from './operation.ts'
 
@@ -75,8 +75,8 @@ export function pruneEnvelopes(
   { before, after }: { before: number; after: EnvelopeCursor | null },
 ): EnvelopeSlice {
   const from = after ?? { receivedAt: Number.MIN_SAFE_INTEGER, seq: 0 }
-  const old = database.rows<EnvelopeCursor>(
-    `SELECT received_at AS receivedAt, seq FROM envelopes
+  const old = database.rows<EnvelopeCursor & { holders: string }>(
+    `SELECT received_at AS receivedAt, seq, holders FROM envelopes
      WHERE bytes IS NOT NULL AND received_at < ? AND (received_at, seq) > (?, ?) ORDER BY received_at, seq LIMIT ?`,
     before,
     from.receivedAt,
@@ -85,10 +85,16 @@ export function pruneEnvelopes(
   )
   const removed = { envelopes: 0, inbox: 0, deliveries: 0, checkpoints: 0 }
   let through = 0
-  for (const { seq } of old) {
-    if (database.row(`SELECT 1 FROM deliveries WHERE seq = ? AND ${OPEN} LIMIT 1`, seq) !== null) continue
-    removed.inbox += database.run('DELETE FROM inbox WHERE seq = ?', seq)
-    removed.deliveries += database.run('DELETE FROM deliveries WHERE seq = ?', seq)
+  for (const { seq, holders } of old) {
+    const ids = deliveryIds(seq)
+    if (
+      database.row(`SELECT 1 FROM deliveries WHERE id BETWEEN ? AND ? AND ${OPEN} LIMIT 1`, ...ids) !== null
+    )
+      continue
+    for (const walletId of JSON.parse(holders) as number[]) {
+      removed.inbox += database.run('DELETE FROM inbox WHERE wallet_id = ? AND seq = ?', walletId, seq)
+    }
+    removed.deliveries += database.run('DELETE FROM deliveries WHERE id BETWEEN ? AND ?', ...ids)
     removed.checkpoints += database.run('DELETE FROM checkpoints WHERE seq = ?', seq)
     database.run(`UPDATE envelopes SET bytes = NULL, certificate = NULL, trace = x'' WHERE seq = ?`, seq)
     removed.envelopes += 1
@@ -98,7 +104,8 @@ export function pruneEnvelopes(
     const sql = 'UPDATE totals SET pruned = pruned + ?, pruned_through = max(pruned_through, ?)'
     database.run(sql, removed.envelopes, through)
   }
-  return { removed, next: old.length === SLICE ? (old.at(-1) ?? null) : null }
+  const last = old.length === SLICE ? old.at(-1) : undefined
+  return { removed, next: last === undefined ? null : { receivedAt: last.receivedAt, seq: last.seq } }
 }
 
 /** Reads counters that are kept up to date by every write; nothing is scanned. */
