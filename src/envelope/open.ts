@@ -45,10 +45,8 @@ export async function openSealed(
 
 async function openWith(sealed: SealedEnvelope, wrap: Wrap, privateKey: Uint8Array): Promise<InnerContent> {
   const contentKey = await unwrapKey(sealed, wrap, privateKey)
-  if (
-    contentKey.length !== 32 ||
-    !equalBytes(keyCommitment(contentKey, sealed.headerBytes), sealed.body.subarray(0, COMMITMENT_BYTES))
-  ) {
+  const commitment = sealed.body.subarray(0, COMMITMENT_BYTES)
+  if (!equalBytes(keyCommitment(contentKey, sealed.headerBytes), commitment)) {
     throw new EnvelopeError(
       'envelope-commitment-mismatch',
       'The body was not made with the wrapped key; refuse the envelope',

@@ -128,16 +128,17 @@ function checkWrapDigests(suite: number, wraps: Wrap[], digests: unknown): asser
   if (new Set(wraps.map((wrap) => toHex(wrap.keyId))).size !== wraps.length)
     throw malformed('two wraps are for the same key')
   // In the order of the list, so that one set of wraps has one encoding.
-  let from = 0
+  let position = 0
   for (const wrap of wraps) {
     const digest = wrapDigest(wrap)
-    const index = digests.findIndex((listed, position) => position >= from && equalBytes(listed, digest))
-    if (index < 0)
+    while (position < digests.length && !equalBytes(digests[position]!, digest)) position++
+    if (position === digests.length) {
       throw new EnvelopeError(
         'envelope-wrap-unlisted',
         'A wrap is not the one that the sender signed, or is out of order',
       )
-    from = index + 1
+    }
+    position++
   }
 }
 
