@@ -77,6 +77,13 @@ export function createAcceptor(
   const { guard, arrivals, frames, outbox, ranking } = tools
   /** Copies of one envelope that come at once wait for the first: they then cost a look-up, not a verification. */
   const inTurn = createSerializer()
+  let names: readonly string[] | null = null
+
+  /** The set of networks does not change while a gateway runs, and a full status is costly to ask for. */
+  function networkNames(): readonly string[] {
+    names ??= networks.list().map(({ network }) => network)
+    return names
+  }
 
   function checkTimes({ created, ttl, to }: EnvelopeHeader, now: number): void {
     if (to.length > settings.maxRecipients) {
@@ -165,7 +172,7 @@ export function createAcceptor(
           wallet,
           route,
           endpoints,
-          networks: networks.list().map(({ network }) => network),
+          networks: networkNames(),
           ranking,
           heardAt: inbound ? { network: via, address: inbound.to } : null,
           now: receivedAt,

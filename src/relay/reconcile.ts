@@ -64,17 +64,18 @@ export function createReconciler(context: RelayContext, hear: Relay['hear']): Re
     return count
   }
 
+  /** An adapter that does not end when it is told to holds up nothing but itself. */
+  function walkInTime(network: string, signal: AbortSignal): Promise<{ heard: number; accepted: number }> {
+    const milliseconds = settings.reconcileIntervalMs * MAX_INTERVALS
+    return withDeadline(clock, { milliseconds, graceMs: OBEY_MS, signal }, (until) => walkNow(network, until))
+  }
+
   function inBackground(network: string): void {
     if (ended.signal.aborted || queued.has(network) || !networks.get(network)?.adapter.history) return
     queued.add(network)
-    const limits = {
-      milliseconds: settings.reconcileIntervalMs * MAX_INTERVALS,
-      graceMs: OBEY_MS,
-      signal: ended.signal,
-    }
     const work: Promise<void> = inTurn(network, async () => {
       queued.delete(network)
-      await withDeadline(clock, limits, (signal) => walkNow(network, signal))
+      await walkInTime(network, ended.signal)
     })
       .catch((error: unknown) => {
         if (ended.signal.aborted) return
@@ -106,7 +107,7 @@ export function createReconciler(context: RelayContext, hear: Relay['hear']): Re
       await Promise.all(running)
     },
     walk: (network, signal) =>
-      inTurn(network, () => walkNow(network, AbortSignal.any([ended.signal, signal]))),
+      inTurn(network, () => walkInTime(network, AbortSignal.any([ended.signal, signal]))),
     connected: inBackground,
   }
 }
