@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import type { Finding } from '../../../src/adapter/index.ts'
 import { ClockSkew } from '../clock-skew.ts'
 import type { EmbeddedConfig } from '../config.ts'
+import { confirmStored } from '../confirm.ts'
 import type { DriverSetting, HistoryRange, WakuDriver } from '../driver.ts'
 import { WakuError } from '../errors.ts'
+import { until } from '../until.ts'
 import type { NetworkMessage } from '../wire/message.ts'
 import { Archive } from './archive.ts'
 import { examineNode } from './examine.ts'
@@ -17,6 +19,9 @@ const PAGE = 100
 /** Time that a started node gives its first peer to join the shard before `start` resolves. */
 const FIRST_PEER_MS = 3_000
 
+/** Longest wait for peers to come back before a walk gives up, and for a peer to confirm a send. */
+const PATIENCE_MS = 5_000
+
 export class EmbeddedDriver implements WakuDriver {
   readonly #config: EmbeddedConfig
   readonly #setting: DriverSetting
@@ -27,6 +32,8 @@ export class EmbeddedDriver implements WakuDriver {
   #node: ServiceNode | null = null
   #starting: Promise<void> | null = null
   #retry: Promise<void> | null = null
+  /** Until a first peer had its chance, having none is `connecting`, not a lost connection. */
+  #impatient = false
   readonly #firstPeer = Promise.withResolvers<void>()
 
   constructor(config: EmbeddedConfig, setting: DriverSetting) {
@@ -49,6 +56,8 @@ export class EmbeddedDriver implements WakuDriver {
       // Aborted: the caller stops waiting, and the node goes on in the background.
     })
     await Promise.race([this.#firstPeer.promise, patience])
+    this.#impatient = true
+    if (this.#node && !this.#stopped.signal.aborted) this.#reportPeers(this.#node.relayPeers())
   }
 
   async stop(): Promise<void> {
@@ -72,25 +81,23 @@ export class EmbeddedDriver implements WakuDriver {
       )
     }
     await node.publish(message)
+    if (this.#config.requirePeers > 0 && !message.ephemeral) await this.#confirm(node, message, signal)
   }
 
-  async *history({ since, until }: HistoryRange, signal: AbortSignal): AsyncIterable<NetworkMessage> {
+  async *history({ since, until: end }: HistoryRange, signal: AbortSignal): AsyncIterable<NetworkMessage> {
     const node = this.#running()
-    const failed = await node.sync(since, signal).then(
-      (archives) => (archives === 0 && this.#config.peers.length > 0 ? noArchive() : null),
-      (error: unknown) => error,
-    )
+    const failed = await this.#sync(node, since, signal)
     let after: { received: bigint; hash: Uint8Array } | null = null
     for (;;) {
       signal.throwIfAborted()
       // A message received after `since` may be older by its own time; one received before was walked before.
       const entries = this.#open().received(since, after, PAGE)
       for (const { message, received } of entries) {
-        if (received > BigInt(until)) break
+        if (received > BigInt(end)) break
         if (this.#topics.has(message.contentTopic)) yield message
       }
       const last = entries.at(-1)
-      if (!last || entries.length < PAGE || last.received > BigInt(until)) break
+      if (!last || entries.length < PAGE || last.received > BigInt(end)) break
       after = { received: last.received, hash: last.message.hash }
     }
     // What this node has was given; a walk without a peer's share must not count as complete.
@@ -99,7 +106,14 @@ export class EmbeddedDriver implements WakuDriver {
 
   async lookup(hash: Uint8Array, signal: AbortSignal): Promise<boolean> {
     signal.throwIfAborted()
-    return this.#open().has(hash)
+    // Every message of ours is archived before it leaves: what the archive does not have was not sent.
+    if (!this.#open().has(hash)) return false
+    if (this.#config.requirePeers === 0) return true
+    const node = this.#running()
+    const stored = await node.storedByPeers(hash, signal)
+    if (stored !== null) return stored
+    if (node.relayPeers() >= this.#config.requirePeers) return true
+    throw new WakuError('no-peer', 'No Waku peer is connected that could tell whether it has the message')
   }
 
   addresses(): string[] {
@@ -108,6 +122,45 @@ export class EmbeddedDriver implements WakuDriver {
 
   async examine(signal: AbortSignal): Promise<Finding[]> {
     return examineNode(this.#config, this.#setting, this.#node, this.#archive, this.#skew, signal)
+  }
+
+  /** Asks the peers' archives; returns why that is not complete, or null. */
+  async #sync(node: ServiceNode, since: number, signal: AbortSignal): Promise<unknown> {
+    const { clock } = this.#setting.context
+    try {
+      const hasPeers = async () => (await node.archivePeers()).length > 0
+      const isAlone = this.#config.peers.length === 0
+      if (!isAlone && !(await until(hasPeers, { clock, signal, withinMs: PATIENCE_MS }))) {
+        return new WakuError(
+          'no-peer',
+          'No configured Waku peer with an archive is connected; messages may be missing',
+        )
+      }
+      await node.sync(since, signal)
+      return null
+    } catch (error) {
+      return error
+    }
+  }
+
+  /**
+   * Where peers are required, a send counts when a peer's archive shows it: a connection that has just died takes bytes
+   * without an error. gossipsub does not repeat a message, so one that is missing is pushed to the peers directly.
+   */
+  async #confirm(node: ServiceNode, message: NetworkMessage, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#setting.context
+    const lost = new WakuError(
+      'answer-lost',
+      'A Waku peer was lost while it was sent to; it may have the message',
+    )
+    const deadline = AbortSignal.any([signal, this.#stopped.signal, AbortSignal.timeout(PATIENCE_MS)])
+    let looks = 0
+    const lookup = async () => {
+      looks += 1
+      if (looks === 4) await node.pushDirectly(message, deadline)
+      return this.lookup(message.hash, deadline)
+    }
+    await confirmStored({ clock, log, lost, lookup, signal: deadline })
   }
 
   async #startNode(): Promise<void> {
@@ -180,10 +233,13 @@ export class EmbeddedDriver implements WakuDriver {
 
   #reportPeers(count: number): void {
     if (this.#stopped.signal.aborted) return
-    if (count > 0) this.#firstPeer.resolve()
+    if (count > 0) {
+      this.#impatient = true
+      this.#firstPeer.resolve()
+    }
     if (count > 0 || (this.#config.peers.length === 0 && this.#config.requirePeers === 0)) {
       this.#setting.events.state({ state: 'connected', reason: `${count} relay peers` })
-    } else {
+    } else if (this.#impatient) {
       this.#setting.events.state({
         state: 'transientDisconnect',
         reason: 'no relay peer is connected; dialing',
@@ -200,13 +256,6 @@ export class EmbeddedDriver implements WakuDriver {
     if (this.#archive) return this.#archive
     throw new WakuError('no-peer', 'The Waku node is not running')
   }
-}
-
-function noArchive(): WakuError {
-  return new WakuError(
-    'no-peer',
-    'No configured Waku peer with an archive is connected; messages may be missing',
-  )
 }
 
 function toLimits(limits: EmbeddedConfig['limits'], archiveClockWindowMs: number): ServiceLimits {

@@ -5,8 +5,10 @@
 import type { Connection, IdentifyResult, IncomingStreamData, PeerId } from '@libp2p/interface'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import { codecs } from '../wire/codecs.ts'
+import { lightPush } from '../wire/lightpush-client.ts'
 import { type NetworkMessage, toMilliseconds } from '../wire/message.ts'
 import { PeerDialer } from '../wire/peer-dialer.ts'
+import { storeHas } from '../wire/store-client.ts'
 import { serveStream } from '../wire/streams.ts'
 import { FilterService } from './filter-service.ts'
 import { createHost, type Host, startHost } from './libp2p.ts'
@@ -106,16 +108,15 @@ export class ServiceNode {
   }
 
   /**
-   * Fetches what connected archives have since `since` (Unix milliseconds). Resolves to the number of archives asked;
-   * rejects when one of them failed.
+   * Fetches what connected archives have since `since` (Unix milliseconds); a message new to this node comes in as any
+   * other. Rejects when one of them failed.
    */
-  async sync(since: number, signal: AbortSignal): Promise<number> {
+  async sync(since: number, signal: AbortSignal): Promise<void> {
     const either = AbortSignal.any([signal, this.#stopping.signal])
-    const connections = await this.#archivePeers()
+    const connections = await this.archivePeers()
     const results = await Promise.allSettled(connections.map((peer) => this.#sync.run(peer, either, since)))
     const failed = results.find((result) => result.status === 'rejected')
     if (failed) throw failed.reason
-    return connections.length
   }
 
   async stop(): Promise<void> {
@@ -226,14 +227,32 @@ export class ServiceNode {
       : protocols.includes(codecs.relay)
   }
 
-  async #archivePeers(): Promise<Connection[]> {
+  /** Connections to peers whose archive this node asks: one each. */
+  archivePeers(): Promise<Connection[]> {
+    return this.#peersServing(codecs.store)
+  }
+
+  /** Whether the archive of a peer holds a message; null when no peer with an archive is connected. */
+  async storedByPeers(hash: Uint8Array, signal: AbortSignal): Promise<boolean | null> {
+    const connections = await this.archivePeers()
+    for (const connection of connections) if (await storeHas(connection, hash, signal)) return true
+    return connections.length > 0 ? false : null
+  }
+
+  /** Gives a message to the peers by Light Push, for those that relay has not reached. */
+  async pushDirectly(message: NetworkMessage, signal: AbortSignal): Promise<void> {
+    for (const connection of await this.#peersServing(codecs.lightPushV3)) {
+      await lightPush(connection, [codecs.lightPushV3], message, signal)
+    }
+  }
+
+  async #peersServing(protocol: string): Promise<Connection[]> {
     const { libp2p } = this.#host
     const found: Connection[] = []
     for (const peer of libp2p.getPeers()) {
       const connection = libp2p.getConnections(peer).find((candidate) => candidate.status === 'open')
       const { protocols } = await libp2p.peerStore.get(peer)
-      if (connection && protocols.includes(codecs.store) && this.#mayAsk(peer, protocols))
-        found.push(connection)
+      if (connection && protocols.includes(protocol) && this.#mayAsk(peer, protocols)) found.push(connection)
     }
     return found
   }
