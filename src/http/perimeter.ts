@@ -1,0 +1,102 @@
+/** The outermost middleware: request id, rate limit by address, cross-origin rules, security headers, metrics, log. */
+import { randomUUID } from 'node:crypto'
+import type { MiddlewareHandler } from 'hono'
+import { routePath } from 'hono/route'
+import { clientAddress } from './client-address.ts'
+import type { AppContext, AppEnv, HttpServices } from './context.ts'
+import { problemResponse, refusalOf } from './problem-response.ts'
+import { limitError } from './rate-limit.ts'
+
+const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{7,63}$/
+
+const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cache-Control': 'no-store',
+}
+
+/** Never limited, so that a flood from one address does not make the gateway look dead to its supervisor. */
+const UNLIMITED = new Set(['/healthz', '/readyz', '/metrics'])
+
+export function perimeter(services: HttpServices): MiddlewareHandler<AppEnv> {
+  const { settings, clock, metrics, rates } = services
+  return async (context, next) => {
+    const startedAt = clock.monotonic()
+    const inboundId = context.req.header('x-request-id')
+    context.set('services', services)
+    context.set('requestId', inboundId && REQUEST_ID.test(inboundId) ? inboundId : randomUUID())
+    context.set('address', clientAddress(context.env?.incoming, settings.trustProxy))
+
+    if (isPreflight(context)) context.res = new Response(null, { status: 204 })
+    else if (UNLIMITED.has(context.req.path)) await next()
+    else {
+      const limited = limitError(rates.address.take(context.get('address')), 'address')
+      if (!limited) await next()
+      else {
+        metrics.rateLimited('address')
+        context.res = problemResponse(refusalOf(limited), context.get('requestId'))
+      }
+    }
+
+    const milliseconds = clock.monotonic() - startedAt
+    const route = routeOf(context)
+    // A stream has written its own headers by now.
+    if (!context.env?.outgoing?.headersSent) {
+      const { headers } = context.res
+      for (const [name, value] of Object.entries(commonHeaders(context)))
+        if (!headers.has(name)) headers.set(name, value)
+    }
+    metrics.request(route, context.req.method, context.res.status, milliseconds)
+    note(services, context, route, milliseconds)
+  }
+}
+
+/** Headers of every answer; for streams that write theirs themselves. */
+export function commonHeaders(context: AppContext): Record<string, string> {
+  const { settings, streams } = context.get('services')
+  return {
+    ...SECURITY_HEADERS,
+    'X-Request-Id': context.get('requestId'),
+    ...(streams.closing ? { Connection: 'close' } : {}),
+    ...crossOriginHeaders(context.req.header('origin'), settings.corsOrigins),
+  }
+}
+
+/** Pattern of the route as it is documented, or `unmatched`. */
+export function routeOf(context: AppContext): string {
+  const path = routePath(context, -1)
+  return path === '/*' ? 'unmatched' : path.replaceAll(/:([A-Za-z]+)/g, '{$1}')
+}
+
+function isPreflight(context: AppContext): boolean {
+  return context.req.method === 'OPTIONS' && context.req.header('access-control-request-method') !== undefined
+}
+
+/** The API is used with bearer tokens and never with cookies, so no credentials are allowed across origins. */
+function crossOriginHeaders(origin: string | undefined, allowed: string[]): Record<string, string> {
+  if (allowed.length === 0) return {}
+  const any = allowed.includes('*')
+  if (!any && !(origin && allowed.includes(origin))) return { Vary: 'Origin' }
+  return {
+    'Access-Control-Allow-Origin': any ? '*' : String(origin),
+    'Access-Control-Allow-Methods': 'GET, POST, PUT, DELETE',
+    'Access-Control-Allow-Headers': 'Authorization, Content-Type, Last-Event-ID, X-Request-Id',
+    'Access-Control-Expose-Headers': 'X-Request-Id, Retry-After',
+    'Access-Control-Max-Age': '600',
+    ...(any ? {} : { Vary: 'Origin' }),
+  }
+}
+
+function note({ log }: HttpServices, context: AppContext, route: string, milliseconds: number): void {
+  const details = {
+    requestId: context.get('requestId'),
+    route,
+    method: context.req.method,
+    status: context.res.status,
+    milliseconds: Math.round(milliseconds * 100) / 100,
+  }
+  log.debug(details, 'request')
+}

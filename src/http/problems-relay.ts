@@ -1,0 +1,102 @@
+import type { RelayErrorCode } from '../relay/errors.ts'
+import type { StoreErrorCode } from '../store/port.ts'
+import type { ProblemEntry } from './problems.ts'
+
+export const relayProblems: Record<RelayErrorCode, ProblemEntry> = {
+  'envelope-expired': {
+    status: 422,
+    title: 'The envelope’s time to live has passed',
+    fix: 'Seal it anew, with a longer time to live.',
+  },
+  'envelope-from-future': {
+    status: 422,
+    title: 'The envelope was created in the future',
+    fix: 'Set the clock of the device; up to 120 seconds ahead are tolerated.',
+  },
+  'envelope-too-many-recipients': {
+    status: 422,
+    title: 'The envelope has more recipients than this gateway takes',
+    fix: 'Send it in several envelopes.',
+  },
+  'envelope-wraps-missing': {
+    status: 422,
+    title: 'The envelope lacks the keys of a recipient',
+    fix: 'Submit the whole envelope, with the wraps of every recipient.',
+  },
+  'envelope-mode-unsupported': {
+    status: 422,
+    title: 'This gateway takes no envelopes of this mode here',
+    fix: 'Send in mode sealed.',
+  },
+  'device-unknown': {
+    status: 403,
+    title: 'The device is not certified by the wallet',
+    fix: 'Sign in with this device first, so that the wallet certifies it, or send its certificate along.',
+  },
+  'device-expired': {
+    status: 403,
+    title: 'The certificate of the device has expired',
+    fix: 'Sign in again with the device; the wallet then certifies it for another 30 days.',
+  },
+  'device-revoked': {
+    status: 403,
+    title: 'The wallet has revoked the device',
+    fix: 'Make a new device key and sign in with it.',
+  },
+  'device-certificate-invalid': {
+    status: 403,
+    title: 'The certificate of the device is invalid',
+    fix: 'Sign in again with the device and send the certificate that comes back.',
+  },
+  'sender-mismatch': {
+    status: 403,
+    title: 'The envelope’s sender is not the wallet of the session',
+    fix: 'Submit with the session of the wallet that stands in the envelope’s header.',
+  },
+  'frame-looped': {
+    status: 508,
+    title: 'The frame has passed this gateway before',
+    fix: 'Nothing to do: the envelope is here already.',
+  },
+  'recipient-unreachable': {
+    status: 422,
+    title: 'No network reaches a recipient',
+    fix: 'Ask the recipient to sign in at this gateway, or have its operator join a network that reaches the wallet.',
+  },
+  'delivery-unknown': {
+    status: 404,
+    title: 'There is no such delivery',
+    fix: 'Take the id from GET /v1/admin/deliveries; deliveries go with their envelope after the retention time.',
+  },
+  'delivery-not-replayable': {
+    status: 409,
+    title: 'The delivery cannot be sent again',
+    fix: 'Only dead and superseded deliveries of envelopes that have not expired can be replayed.',
+  },
+  'network-unknown': {
+    status: 404,
+    title: 'This gateway has not joined the network',
+    fix: 'Choose one of GET /v1/networks.',
+  },
+  'relay-stopping': {
+    status: 503,
+    title: 'The gateway is shutting down',
+    fix: 'Make the same request again in a moment.',
+  },
+}
+
+const storeFix = 'Try again later; the operator finds the cause in the log under the request id.'
+
+export const storeProblems: Record<StoreErrorCode, ProblemEntry> = {
+  'store-closed': {
+    status: 503,
+    title: 'The store is closed',
+    fix: 'The gateway is stopping; try again in a moment.',
+  },
+  'store-corrupt': { status: 503, title: 'The store is damaged', fix: storeFix },
+  'store-newer': { status: 503, title: 'The store was written by a newer version', fix: storeFix },
+  'store-in-use': { status: 503, title: 'Another gateway has the store open', fix: storeFix },
+  'store-full': { status: 507, title: 'The store is full', fix: storeFix },
+  'store-read-only': { status: 503, title: 'The store cannot be written', fix: storeFix },
+  'store-failed': { status: 503, title: 'The store failed', fix: storeFix },
+}

@@ -1,0 +1,72 @@
+/** Token buckets per wallet and per client address, in bounded memory. */
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../adapter/index.ts'
+import { HttpError } from './errors.ts'
+import type { HttpLimits } from './settings.ts'
+
+export interface Bucket {
+  /** Takes `cost` tokens. Returns 0, or the milliseconds until there are enough; then nothing is taken. */
+  take(key: string, cost?: number): number
+  /** Callers that are remembered. */
+  readonly size: number
+}
+
+/**
+ * A token bucket for each key: `burst` tokens at first, refilled at `perSecond`. Remembers the `tracked` callers seen last;
+ * one that is forgotten starts with a full bucket again. A cost over `burst` is taken once the bucket is full.
+ */
+export function createBucket(
+  settings: { perSecond: number; burst: number; tracked: number },
+  clock: Pick<Clock, 'monotonic'>,
+): Bucket {
+  const { perSecond, burst } = settings
+  const callers = new LRUCache<string, { tokens: number; at: number }>({ max: settings.tracked })
+  return {
+    take(key, cost = 1) {
+      const now = clock.monotonic()
+      const caller = callers.get(key) ?? { tokens: burst, at: now }
+      const tokens = Math.min(burst, caller.tokens + (Math.max(0, now - caller.at) / 1000) * perSecond)
+      const needed = Math.min(cost, burst)
+      if (tokens < needed) {
+        callers.set(key, { tokens, at: now })
+        return Math.ceil(((needed - tokens) / perSecond) * 1000)
+      }
+      callers.set(key, { tokens: tokens - cost, at: now })
+      return 0
+    },
+    get size() {
+      return callers.size
+    },
+  }
+}
+
+export interface RateLimits {
+  wallet: Bucket
+  address: Bucket
+  signIn: Bucket
+}
+
+export function createRateLimits(limits: HttpLimits, clock: Pick<Clock, 'monotonic'>): RateLimits {
+  const tracked = limits.trackedCallers
+  return {
+    wallet: createBucket({ perSecond: limits.walletPerSecond, burst: limits.walletBurst, tracked }, clock),
+    address: createBucket({ perSecond: limits.addressPerSecond, burst: limits.addressBurst, tracked }, clock),
+    signIn: createBucket(
+      { perSecond: limits.signInsPerMinute / 60, burst: limits.signInsPerMinute, tracked },
+      clock,
+    ),
+  }
+}
+
+/** The refusal for a wait in milliseconds, as a bucket answered it; null for no wait. */
+export function limitError(waitMs: number, what: string): HttpError | null {
+  if (waitMs <= 0) return null
+  const retryAfterSeconds = Math.ceil(waitMs / 1000)
+  return new HttpError(
+    'rate-limited',
+    `Too many requests of this ${what}; try again in ${retryAfterSeconds} s`,
+    {
+      retryAfterSeconds,
+    },
+  )
+}

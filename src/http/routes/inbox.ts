@@ -1,0 +1,263 @@
+/** The unified inbox: pages, conversations, live stream, receipts. */
+import { upgradeWebSocket } from '@hono/node-server'
+import { createRoute, z } from '@hono/zod-openapi'
+import type { WebSocket } from 'ws'
+import { fromHex } from '../../envelope/index.ts'
+import { jsonBody } from '../body.ts'
+import { type App, sessionOf } from '../context.ts'
+import {
+  codesOf,
+  JSON_BODY,
+  jsonContent,
+  jsonRequest,
+  needsSession,
+  refusals,
+  SESSION,
+  STORE,
+} from '../documentation.ts'
+import { encodeInboxItem, hex } from '../encode.ts'
+import { HttpError } from '../errors.ts'
+import { receiptsSchema } from '../receipts.ts'
+import {
+  cursorSchema,
+  idSchema,
+  inboxItemSchema,
+  limitSchema,
+  timeSchema,
+  walletKeySchema,
+} from '../schemas.ts'
+import { authenticated, maybeAuthenticated } from '../session.ts'
+import { serveSocket } from '../socket.ts'
+import { serveEvents } from '../sse.ts'
+
+const getInbox = createRoute({
+  method: 'get',
+  path: '/v1/inbox',
+  operationId: 'listInbox',
+  tags: ['Inbox'],
+  summary: 'One page of the inbox, oldest first',
+  description:
+    'Holds each envelope once, over whichever networks it came, sent ones included. `next` is where the next page begins, and where a stream goes on; keep asking until `items` is empty.',
+  security: needsSession,
+  middleware: [authenticated],
+  request: {
+    query: z.strictObject({
+      after: cursorSchema.max(64).optional(),
+      limit: limitSchema(50, 200),
+      conversation: idSchema.optional(),
+    }),
+  },
+  responses: {
+    200: {
+      description: 'The page.',
+      content: jsonContent(z.object({ items: z.array(inboxItemSchema), next: cursorSchema })),
+    },
+    ...refusals(...SESSION, ...STORE, ...codesOf('cursor-'), 'request-invalid'),
+  },
+})
+
+const getConversations = createRoute({
+  method: 'get',
+  path: '/v1/conversations',
+  operationId: 'listConversations',
+  tags: ['Inbox'],
+  summary: 'Conversations, the one with the latest item first',
+  security: needsSession,
+  middleware: [authenticated],
+  request: {
+    query: z.strictObject({
+      before: cursorSchema.max(64).optional().openapi({ description: '`next` of the page before.' }),
+      limit: limitSchema(50, 200),
+    }),
+  },
+  responses: {
+    200: {
+      description: 'The page. `next` is null on the last one.',
+      content: jsonContent(
+        z.object({
+          conversations: z.array(
+            z.object({
+              conversation: idSchema,
+              from: walletKeySchema.openapi({ description: 'Sender of the last item.' }),
+              items: z.number().int(),
+              lastId: idSchema,
+              lastAt: timeSchema,
+              lastCursor: cursorSchema,
+            }),
+          ),
+          next: cursorSchema.nullable(),
+        }),
+      ),
+    },
+    ...refusals(...SESSION, ...STORE, ...codesOf('cursor-'), 'request-invalid'),
+  },
+})
+
+const getStream = createRoute({
+  method: 'get',
+  path: '/v1/stream',
+  operationId: 'streamInbox',
+  tags: ['Inbox'],
+  summary: 'The inbox as it grows, as server-sent events',
+  description: [
+    'Read it with `fetch`, so that the token stays in a header: tokens never stand in URLs.',
+    '',
+    '- `ready` `{recovered, cursor}` comes first. `recovered: false`: the cursor could not be resumed; read the inbox anew (`GET /v1/inbox`), the stream goes on from `cursor`, which is now.',
+    '- `envelope`: an inbox item. `id:` is its cursor.',
+    '- `shutdown`: the gateway goes down; connect again after `retry` milliseconds.',
+    '- `ended` `{code}`: the session has ended; sign in again.',
+    '',
+    'Comment lines are heartbeats. Send the last `id` as `Last-Event-ID` (or `after`) to go on without gap and without repeat. A reader that falls too far behind is cut off and can resume in the same way.',
+  ].join('\n'),
+  security: needsSession,
+  middleware: [authenticated],
+  request: {
+    query: z.strictObject({ after: cursorSchema.max(64).optional() }),
+    headers: z.object({ 'last-event-id': cursorSchema.max(64).optional() }),
+  },
+  responses: {
+    200: { description: 'The stream.', content: { 'text/event-stream': { schema: z.string() } } },
+    ...refusals(
+      ...SESSION,
+      ...STORE,
+      'cursor-invalid',
+      'request-invalid',
+      'streams-exhausted',
+      'shutting-down',
+    ),
+  },
+})
+
+const getSocket = createRoute({
+  method: 'get',
+  path: '/v1/socket',
+  operationId: 'openSocket',
+  tags: ['Inbox'],
+  summary: 'Submit and receive for many wallets over one WebSocket',
+  description: [
+    'Binary messages, each a CBOR array `[kind, requestId, payload]`. `requestId` is an unsigned integer that the answer repeats; 0 in what comes unasked. Payloads are maps with the names of the JSON API; ids, envelopes and certificates are byte strings.',
+    '',
+    '| kind | from | payload |',
+    '|---|---|---|',
+    '| 1 attach | client | `{token, after: cursor or null}` |',
+    '| 2 detach | client | `{wallet}` |',
+    '| 3 submit | client | `{wallet, sealed}` |',
+    '| 4 receipts | client | `{wallet, receipts: [{id, network, kind, at}]}` |',
+    '| 17 attached | gateway | `{wallet, recovered, cursor}` |',
+    '| 18 detached | gateway | `{wallet}` |',
+    '| 19 accepted | gateway | `{id, duplicate, deliveries}`: durable |',
+    '| 20 noted | gateway | `{count}` |',
+    '| 31 refused | gateway | `{code, status, title, detail, fix}` |',
+    '| 32 item | gateway | an inbox item with `wallet` |',
+    '| 33 ended | gateway | `{wallet, code}` |',
+    '',
+    'With an `Authorization` header the wallet of that session is attached at once (answered with requestId 0), from the cursor `after`; browsers attach with kind 1. Submissions are answered in the order in which they are done. The gateway stops reading while too many are under way, and closes with 1013 when too much waits for a slow reader: connect again and attach with the last cursors. 1001: it shuts down; 4000: no wallet was attached for too long.',
+  ].join('\n'),
+  security: [{}, ...needsSession],
+  middleware: [maybeAuthenticated],
+  request: { query: z.strictObject({ after: cursorSchema.max(64).optional() }) },
+  responses: {
+    101: { description: 'Switching to WebSocket.' },
+    ...refusals('unauthenticated', 'session-invalid', 'request-invalid', 'upgrade-required', 'shutting-down'),
+  },
+})
+
+const postReceipts = createRoute({
+  method: 'post',
+  path: '/v1/receipts',
+  operationId: 'sendReceipts',
+  tags: ['Inbox'],
+  summary: 'Say what arrived or was read, and over which network',
+  description:
+    'Feeds the journey and the ranking of networks. Receipts for envelopes that are not in the inbox are not counted.',
+  security: needsSession,
+  middleware: [authenticated, jsonBody()],
+  request: { body: jsonRequest(z.strictObject({ receipts: receiptsSchema })) },
+  responses: {
+    200: { description: 'How many were noted.', content: jsonContent(z.object({ noted: z.number().int() })) },
+    ...refusals(...SESSION, ...JSON_BODY, ...STORE),
+  },
+})
+
+export function registerInbox(app: App): void {
+  app.openapi(getInbox, async (context) => {
+    const { after, limit, conversation } = context.req.valid('query')
+    const { store, cursors: source } = context.get('services')
+    const { wallet } = sessionOf(context)
+    const cursors = await source.load()
+    const from = after === undefined ? 0 : cursors.decode(after)
+    const { last } = await store.inboxBounds(wallet)
+    if (from === null || from > last)
+      throw new HttpError('cursor-expired', 'The cursor belongs to another store')
+    const page = await store.inbox({
+      wallet,
+      after: from,
+      limit,
+      conversation: conversation ? fromHex(conversation) : null,
+    })
+    // A page that is not full has seen everything that was there when it was asked for.
+    const next = page.length === limit ? page[limit - 1]!.seq : Math.max(last, page.at(-1)?.seq ?? 0)
+    return context.json(
+      { items: page.map((item) => encodeInboxItem(item, cursors)), next: cursors.encode(next) },
+      200,
+    )
+  })
+
+  app.openapi(getConversations, async (context) => {
+    const { store, cursors: source } = context.get('services')
+    const { before, limit } = context.req.valid('query')
+    const cursors = await source.load()
+    const place = before === undefined ? null : cursors.decode(before)
+    if (before !== undefined && place === null)
+      throw new HttpError('cursor-expired', 'The cursor belongs to another store')
+    const list = await store.conversations({ wallet: sessionOf(context).wallet, limit, before: place })
+    const conversations = list.map(({ conversation, from, items, lastId, lastAt, lastSeq }) => ({
+      conversation: hex(conversation),
+      from,
+      items,
+      lastId: hex(lastId),
+      lastAt,
+      lastCursor: cursors.encode(lastSeq),
+    }))
+    return context.json(
+      { conversations, next: list.length === limit ? conversations.at(-1)!.lastCursor : null },
+      200,
+    )
+  })
+
+  app.openapi(getStream, async (context) => {
+    const after = context.req.valid('header')['last-event-id'] ?? context.req.valid('query').after
+    return serveEvents(context, after)
+  })
+
+  app.openAPIRegistry.registerPath(getSocket)
+  app.get(
+    getSocket.getRoutingPath(),
+    maybeAuthenticated,
+    upgradeWebSocket((context) => {
+      const services = context.get('services')
+      const token = context.get('token')
+      const after = context.req.query('after') ?? null
+      return {
+        onOpen(_event, { raw }) {
+          const first = token === undefined ? null : { token, after }
+          serveSocket(raw as unknown as WebSocket, services, context.get('requestId'), first)
+        },
+      }
+    }),
+    () => {
+      throw new HttpError('upgrade-required', 'This route speaks WebSocket', {
+        headers: { Upgrade: 'websocket' },
+      })
+    },
+  )
+
+  app.openapi(postReceipts, async (context) => {
+    const { receipts } = context.req.valid('json')
+    const parsed = receipts.map((receipt) => ({ ...receipt, id: fromHex(receipt.id) }))
+    return context.json(
+      { noted: await context.get('services').relay.receipts(sessionOf(context).wallet, parsed) },
+      200,
+    )
+  })
+}
