@@ -37,14 +37,15 @@ const capabilities: Capabilities = {
 
 /** Wires the adapter together. No call is made before `start`. */
 export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): Adapter {
-  const rest = createRestClient(config, context.clock, context.random)
+  const rest = createRestClient(config, context, (error) => connection.observe(error))
   const connection = createConnection(
     context,
     (signal) => rest.existingAccounts([config.adminUserId], signal),
     config.probeIntervalMs,
   )
   const accounts = createAccounts(rest, context.storage, connection.lifetime)
-  const sentAt = new Map<string, number>()
+  /** Transactions sent by this process, with the time of the first attempt where this process made it. */
+  const sentAt = new Map<string, number | null>()
   const online = new Set<string>()
   const addressOf = (wallet: string) => userIdOf(wallet, config.userIdSecret)
 
@@ -58,7 +59,7 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
     rest,
     clock: context.clock,
     senderOf,
-    firstAttemptAt: (transactionId) => sentAt.get(transactionId),
+    firstAttemptAt: (transactionId) => sentAt.get(transactionId) ?? null,
   })
   const webhook = createWebhook({
     config,
@@ -83,7 +84,7 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
     const parties = [request.From_Account, request.To_Account]
     await ensureAccounts(parties, signal)
     if (!sentAt.has(intent.transactionId)) {
-      sentAt.set(intent.transactionId, context.clock.now())
+      sentAt.set(intent.transactionId, intent.attempt === 1 ? context.clock.now() : null)
       if (sentAt.size > REMEMBERED_TRANSACTIONS) deleteFirst(sentAt)
     }
     try {
@@ -97,22 +98,17 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
     }
   }
 
-  /** Ends a call with the adapter, lets the connection learn from it, and passes nothing but `AdapterError` on. */
-  async function observed<T>(signal: AbortSignal, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /** Ends a call with the adapter, and passes nothing but `AdapterError` on. */
+  async function whileStarted<T>(signal: AbortSignal, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const lifetime = connection.lifetime()
     if (lifetime.aborted) {
       throw new AdapterError('retryable', 'The TRTC adapter is not started', { remoteCode: 'aborted' })
     }
     try {
-      const result = await call(AbortSignal.any([signal, lifetime]))
-      connection.observe(null)
-      return result
+      return await call(AbortSignal.any([signal, lifetime]))
     } catch (error) {
-      const known = AdapterError.is(error)
-        ? error
-        : new AdapterError('retryable', 'The call to TRTC failed before it was sent', { cause: error })
-      connection.observe(known)
-      throw known
+      if (AdapterError.is(error)) throw error
+      throw new AdapterError('retryable', 'The call to TRTC failed before it was sent', { cause: error })
     }
   }
 
@@ -135,7 +131,7 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
     start: (signal) => connection.start(signal),
     stop: () => connection.stop(),
     capabilities: () => capabilities,
-    send: (intent, signal) => observed(signal, (either) => send(intent, either)),
+    send: (intent, signal) => whileStarted(signal, (either) => send(intent, either)),
     describe: () => ({
       sdkAppId: config.sdkAppId,
       region: config.region ?? regionOf(config.sdkAppId),
@@ -144,7 +140,7 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
     }),
     history: {
       walk: (query, signal) => history.walk(query, AbortSignal.any([signal, connection.lifetime()])),
-      find: (intent, signal) => observed(signal, (either) => history.find(intent, either)),
+      find: (intent, signal) => whileStarted(signal, (either) => history.find(intent, either)),
     },
     webhook,
     identity: {
@@ -152,9 +148,9 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
       isAddress: (address) => isUserId(address) || address === config.adminUserId,
       ownAddress: () => config.adminUserId,
       provision: (endpoint, signal) =>
-        observed(signal, (either) => accounts.ensure(requireUserId(endpoint.address), either)),
+        whileStarted(signal, (either) => accounts.ensure(requireUserId(endpoint.address), either)),
     },
-    credentials: { issue: (endpoint, signal) => observed(signal, (either) => issue(endpoint, either)) },
+    credentials: { issue: (endpoint, signal) => whileStarted(signal, (either) => issue(endpoint, either)) },
     doctor: createDoctor({ config, rest, accounts, webhook, clock: context.clock }),
   }
 }
@@ -198,7 +194,7 @@ function remember(set: Set<string>, value: string, limit: number): void {
 }
 
 /** Removes the entry that was added first. */
-function deleteFirst(collection: Set<string> | Map<string, number>): void {
+function deleteFirst(collection: Set<string> | Map<string, number | null>): void {
   for (const key of collection.keys()) {
     collection.delete(key)
     return

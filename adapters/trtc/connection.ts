@@ -23,7 +23,7 @@ export interface Connection {
   observe(error: AdapterError | null): void
 }
 
-/** `probe` makes one cheap call and rejects with `AdapterError` when it fails. */
+/** `probe` makes one cheap call, whose outcome reaches `observe` as every call's does. */
 export function createConnection(
   context: AdapterContext,
   probe: (signal: AbortSignal) => Promise<unknown>,
@@ -55,18 +55,19 @@ export function createConnection(
     if (wasConnected) wake.abort() // probe soon, not only after the long pause
   }
 
+  /** The probe's own outcome comes by `observe`; here only what it leaves open is decided. */
   async function attempt(signal: AbortSignal): Promise<void> {
     try {
       await probe(signal)
-      observe(null)
     } catch (error) {
       if (signal.aborted) return
       failures++
-      const known = AdapterError.is(error)
-        ? error
-        : new AdapterError('retryable', 'The probe failed', { cause: error })
-      report(reportOf(known) ?? { state: 'transientDisconnect', reason: known.message })
-      context.log.warn({ code: known.remoteCode, failures }, 'TRTC does not answer the probe as it should')
+      const code = AdapterError.is(error) ? error.remoteCode : 'unexpected'
+      if (last.state !== 'badCredentials' && last.state !== 'transientDisconnect') {
+        const reason = error instanceof Error ? error.message : 'The probe failed'
+        report({ state: 'transientDisconnect', reason })
+      }
+      context.log.warn({ code, failures }, 'TRTC does not answer the probe as it should')
     }
   }
 

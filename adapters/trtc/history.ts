@@ -8,6 +8,7 @@ import {
   type SendIntent,
 } from '../../src/adapter/index.ts'
 import { decodeMessage, messageNumbers } from './carriage.ts'
+import { missingAccountCodes } from './errors.ts'
 import type { RestClient, RoamingMessage } from './rest.ts'
 
 /** Messages asked for at once; the service caps an answer at 13 KB whatever is asked. */
@@ -26,8 +27,8 @@ export interface HistoryOptions {
   clock: Clock
   /** From_Account with which an intent was or will be sent. */
   senderOf(intent: SendIntent): string
-  /** Unix milliseconds of an intent's first uncertain attempt in this process, if there was one. */
-  firstAttemptAt(transactionId: string): number | undefined
+  /** Unix milliseconds of a transaction's first attempt, null where it is not known. */
+  firstAttemptAt(transactionId: string): number | null
 }
 
 /**
@@ -75,7 +76,7 @@ export function createHistory(options: HistoryOptions): HistoryFacet {
         if (inbound) found.push(inbound)
       }
     } catch (error) {
-      if (!AdapterError.is(error) || error.class !== 'permanent') throw error
+      if (!AdapterError.is(error) || !missingAccountCodes.has(error.remoteCode ?? '')) throw error
     }
     return found.reverse()
   }

@@ -63,8 +63,8 @@ const roamingMessageSchema = z.looseObject({
   MsgId: z.string().optional(),
   /** 8: recalled. */
   MsgFlagBits: z.number().optional(),
-  MsgBody: z.unknown(),
-  CloudCustomData: z.unknown(),
+  MsgBody: z.unknown().optional(),
+  CloudCustomData: z.unknown().optional(),
 })
 const roamingSchema = z.looseObject({
   Complete: z.number(),
@@ -93,7 +93,12 @@ export interface RestClient {
   currentUrl(): string
 }
 
-export function createRestClient(config: TrtcConfig, clock: Clock, random: Random): RestClient {
+/** `onOutcome` learns how each call ended: null for a success. */
+export function createRestClient(
+  config: TrtcConfig,
+  { clock, random }: { clock: Clock; random: Random },
+  onOutcome: (error: AdapterError | null) => void,
+): RestClient {
   const urls = restUrls(config)
   const limiter = createLimiter({
     perSecond: config.requestsPerSecond,
@@ -176,7 +181,11 @@ export function createRestClient(config: TrtcConfig, clock: Clock, random: Rando
       })
       const parsed = schema.safeParse(answer)
       if (!parsed.success) throw unreadable(command, effect)
+      onOutcome(null)
       return parsed.data
+    } catch (error) {
+      if (AdapterError.is(error)) onOutcome(error)
+      throw error
     } finally {
       release()
     }

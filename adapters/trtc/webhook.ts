@@ -49,8 +49,8 @@ const commandSchema = z.looseObject({ CallbackCommand: z.string() })
 const messageFields = {
   From_Account: z.string(),
   MsgTime: z.number(),
-  MsgBody: z.unknown(),
-  CloudCustomData: z.unknown(),
+  MsgBody: z.unknown().optional(),
+  CloudCustomData: z.unknown().optional(),
 }
 const directSchema = z.looseObject({
   ...messageFields,

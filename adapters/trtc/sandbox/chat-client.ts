@@ -75,6 +75,8 @@ export interface ChatClientExit {
 
 export interface ChatClient {
   readonly userId: string
+  /** Of the child; another one after `restart`. */
+  readonly processId: number | undefined
   /** Everything received so far, in order of arrival. */
   readonly messages: readonly ChatMessage[]
   /** Returns a function that ends the subscription. */
@@ -171,6 +173,9 @@ export async function connectChatClient(credentials: ChatCredentials): Promise<C
 
   return {
     userId: credentials.userId,
+    get processId() {
+      return child.processId
+    },
     messages,
     onMessage: (listener) => subscribe(messageListeners, listener),
     onExit: (listener) => subscribe(exitListeners, listener),
@@ -268,6 +273,7 @@ function createChild(onMessage: (message: NativeMessage) => void, onExit: (exit:
   }
 
   return {
+    processId: child.pid,
     call,
     async end(): Promise<void> {
       ending = true

@@ -1,0 +1,495 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/adapter/clock.ts'
+import { AdapterError, type AdapterErrorClass, type Inbound } from '../../src/adapter/index.ts'
+import { randomFrame, sameBytes } from '../../src/adapter/testing/bytes.ts'
+import { waitFor } from '../../src/adapter/testing/wait.ts'
+import { MAX_FRAME_BYTES } from './carriage.ts'
+import { configSchema } from './config.ts'
+import { createRestClient } from './rest.ts'
+import type { ChatClient } from './sandbox/chat-client.ts'
+import { startSandbox, type TrtcSandbox } from './sandbox/index.ts'
+import { alice, bob, clientOf, type Joined, join, never, shiftedClock } from './testing.ts'
+
+let sandbox: TrtcSandbox
+let gateway: Joined
+let aliceClient: ChatClient
+let bobClient: ChatClient
+
+beforeAll(async () => {
+  sandbox = await startSandbox()
+  gateway = await join(sandbox)
+  ;[aliceClient, bobClient] = await Promise.all([clientOf(gateway, alice), clientOf(gateway, bob)])
+})
+
+afterEach(async () => {
+  await sandbox.faults.gatewayOutage(false)
+  for (const share of ['loss', 'duplication', 'reordering'] as const) sandbox.faults[share](0)
+  sandbox.faults.latency(0)
+})
+
+afterAll(async () => {
+  await aliceClient?.close()
+  await bobClient?.close()
+  await gateway?.close()
+  await sandbox?.stop()
+})
+
+const arrived = (client: ChatClient, frame: Uint8Array) =>
+  client.waitFor((message) => message.frame !== null && sameBytes(message.frame, frame))
+
+const copies = (client: ChatClient, frame: Uint8Array) =>
+  client.messages.filter((message) => message.frame !== null && sameBytes(message.frame, frame)).length
+
+const heard = (frame: Uint8Array) =>
+  waitFor(() => gateway.context.heard(frame)[0], { what: 'the webhook to deliver the frame' })
+
+async function walk(joined: Joined, since: number): Promise<Inbound[]> {
+  const pairs = [{ local: joined.addressOf(bob), peer: joined.addressOf(alice) }]
+  return Array.fromAsync(joined.adapter.history!.walk({ since, pairs }, never))
+}
+
+const refused = (promise: Promise<unknown>): Promise<AdapterError> =>
+  promise.then(
+    () => expect.unreachable('the call must reject'),
+    (error) => {
+      expect(AdapterError.is(error)).toBe(true)
+      return error as AdapterError
+    },
+  )
+
+describe('a frame', () => {
+  it('reaches a real client byte for byte, shown as sent by the wallet', async () => {
+    const intent = gateway.intent()
+    const receipt = await gateway.adapter.send(intent, never)
+    const message = await arrived(bobClient, intent.frame)
+    expect(message.from).toBe(gateway.addressOf(alice))
+    expect(message.custom?.description).toBe('[Encrypted message]')
+    expect(JSON.parse(message.cloudCustomData)).toEqual({
+      id: Buffer.from(intent.envelopeId).toString('hex'),
+      tx: intent.transactionId,
+    })
+    expect(receipt).toEqual({ remoteIds: [message.messageKey, expect.stringContaining('-')] })
+    // The sender's own clients have it too, and the gateway does not hear itself.
+    await arrived(aliceClient, intent.frame)
+    await sandbox.idle()
+    expect(gateway.context.offered(intent.frame)).toEqual([])
+  })
+
+  it('of a real client is delivered once, with its addresses', async () => {
+    const frame = randomFrame(3000)
+    const sent = await bobClient.sendFrame(gateway.addressOf(alice), frame)
+    expect(await heard(frame)).toMatchObject({
+      remoteId: sent.messageKey,
+      from: gateway.addressOf(bob),
+      to: gateway.addressOf(alice),
+      via: 'webhook',
+      remoteTime: sent.time * 1000,
+      transactionId: null,
+    })
+    await arrived(aliceClient, frame)
+    await sandbox.idle()
+    expect(gateway.context.heard(frame)).toHaveLength(1)
+  })
+
+  it('in a group is delivered, addressed to the group', async () => {
+    const rest = restOf()
+    await rest('group_open_http_svc/create_group', {
+      Type: 'Meeting',
+      Name: 'DAO',
+      GroupId: 'dao_1',
+      Owner_Account: gateway.addressOf(alice),
+    })
+    await bobClient.joinGroup('dao_1')
+    const frame = randomFrame()
+    await bobClient.sendFrame('dao_1', frame, { isGroup: true })
+    expect(await heard(frame)).toMatchObject({
+      to: 'dao_1',
+      from: gateway.addressOf(bob),
+      remoteId: 'dao_1_1',
+    })
+    await arrived(aliceClient, frame)
+  })
+
+  it('sent again under its transaction id arrives once', async () => {
+    const intent = gateway.intent()
+    const first = await gateway.adapter.send(intent, never)
+    const again = await gateway.adapter.send({ ...intent, attempt: 2 }, never)
+    expect(again).toEqual(first)
+    const marker = gateway.intent()
+    await gateway.adapter.send(marker, never)
+    await arrived(bobClient, marker.frame)
+    expect(copies(bobClient, intent.frame)).toBe(1)
+  })
+
+  it('to oneself comes from the administrator, and can be found', async () => {
+    const intent = gateway.intent({ to: { wallet: alice, address: gateway.addressOf(alice) } })
+    const receipt = await gateway.adapter.send(intent, never)
+    expect((await arrived(aliceClient, intent.frame)).from).toBe('administrator')
+    expect(await gateway.adapter.history?.find(intent, never)).toEqual(receipt)
+  })
+
+  it('that is ephemeral is not kept, and one that is silent arrives like any other', async () => {
+    const ephemeral = gateway.intent({ ephemeral: true })
+    const silent = gateway.intent({ silent: true })
+    await gateway.adapter.send(ephemeral, never)
+    await gateway.adapter.send(silent, never)
+    await arrived(bobClient, ephemeral.frame)
+    await arrived(bobClient, silent.frame)
+    const kept = await walk(gateway, Date.now() - 60_000)
+    expect(kept.some(({ frame }) => sameBytes(frame, silent.frame))).toBe(true)
+    expect(kept.some(({ frame }) => sameBytes(frame, ephemeral.frame))).toBe(false)
+    expect(await refused(gateway.adapter.history!.find(ephemeral, never))).toMatchObject({
+      class: 'unsupported',
+    })
+  })
+
+  it('of another application is ignored, and so is what only looks like a frame', async () => {
+    const ignoredBefore = Number(Object(gateway.adapter.describe?.()).online)
+    await bobClient.sendText(gateway.addressOf(alice), 'hello')
+    await bobClient.sendCustom(gateway.addressOf(alice), {
+      data: '***',
+      description: '',
+      extension: 'causeway/1',
+    })
+    await sandbox.idle()
+    const marker = randomFrame()
+    await bobClient.sendFrame(gateway.addressOf(alice), marker)
+    await heard(marker)
+    expect(ignoredBefore).toBe(2)
+    expect(await walk(gateway, 0)).not.toHaveLength(0)
+  })
+})
+
+describe('limits', () => {
+  it('the largest frame is carried, one byte more is refused before it is sent', async () => {
+    const largest = gateway.intent({ frame: randomFrame(MAX_FRAME_BYTES) })
+    await gateway.adapter.send(largest, never)
+    await arrived(bobClient, largest.frame)
+    const larger = gateway.intent({ frame: randomFrame(MAX_FRAME_BYTES + 1) })
+    expect(await refused(gateway.adapter.send(larger, never))).toMatchObject({ class: 'tooLarge' })
+  })
+
+  it('a message over 12 KB is refused by the service as tooLarge', async () => {
+    const client = createRestClient(configSchema.parse(sandbox.gatewayConfig), gateway.context, () => {})
+    const element = {
+      MsgType: 'TIMCustomElem' as const,
+      MsgContent: { Data: 'z'.repeat(12_300), Desc: '', Ext: '' },
+    }
+    const message = {
+      From_Account: gateway.addressOf(alice),
+      To_Account: gateway.addressOf(bob),
+      MsgSeq: 1,
+      MsgRandom: 1,
+      SyncOtherMachine: 1 as const,
+      MsgBody: [element] as [typeof element],
+      CloudCustomData: '',
+    }
+    expect(await refused(client.sendMessage(message, never))).toMatchObject({
+      class: 'tooLarge',
+      remoteCode: 80002,
+    })
+    // A 33-byte userID: refused by the service, and by the adapter before that.
+    const long = 'x'.repeat(33)
+    expect(await refused(client.importAccounts([long], never))).toMatchObject({
+      class: 'permanent',
+      remoteCode: 70402,
+    })
+    expect(await client.importAccounts(['fits', long], never)).toEqual([long])
+    const intent = gateway.intent({ to: { wallet: bob, address: `${gateway.addressOf(bob)}x` } })
+    expect(await refused(gateway.adapter.send(intent, never))).toMatchObject({ class: 'permanent' })
+    expect(gateway.adapter.identity?.isAddress(long)).toBe(false)
+  })
+})
+
+describe('errors', () => {
+  const classes: [number, AdapterErrorClass][] = [
+    [60011, 'rateLimited'],
+    [60008, 'uncertain'],
+    [91000, 'uncertain'],
+    [20007, 'permanent'],
+    [80002, 'tooLarge'],
+    [60009, 'unsupported'],
+    [80003, 'retryable'],
+  ]
+  it.each(classes)('%i rejects with %s and leaves the adapter connected', async (code, errorClass) => {
+    const intent = gateway.intent()
+    await gateway.adapter.identity?.provision?.(intent.to, never)
+    sandbox.faults.failWith(code, 1)
+    expect(await refused(gateway.adapter.send(intent, never))).toMatchObject({
+      class: errorClass,
+      remoteCode: code,
+    })
+    expect(gateway.context.lastState()).toBe('connected')
+    await gateway.adapter.send({ ...intent, attempt: 2 }, never)
+    await arrived(bobClient, intent.frame)
+  })
+
+  it('a lost answer is uncertain, and history tells that the message arrived', async () => {
+    const intent = gateway.intent()
+    sandbox.faults.answerLost(1)
+    expect(await refused(gateway.adapter.send(intent, never))).toMatchObject({ class: 'uncertain' })
+    await arrived(bobClient, intent.frame)
+    const receipt = await gateway.adapter.history?.find(intent, never)
+    expect(receipt).toMatchObject({ remoteIds: [bobClient.messages.at(-1)?.messageKey, expect.any(String)] })
+    expect(await gateway.adapter.history?.find(gateway.intent(), never)).toBeNull()
+  })
+
+  it('an account that the service lost is made again', async () => {
+    const stranger = `eip155:*:0x${'c3'.repeat(20)}`
+    const to = { wallet: stranger, address: gateway.addressOf(stranger) }
+    await gateway.adapter.send(gateway.intent({ to }), never)
+    await restOf()('im_open_login_svc/account_delete', { DeleteItem: [{ UserID: to.address }] })
+    expect(await gateway.adapter.send(gateway.intent({ to }), never)).toHaveProperty('remoteIds')
+  })
+
+  it('an account that cannot be made is permanent, and the doctor says why', async () => {
+    const stranger = `eip155:*:0x${'d4'.repeat(20)}`
+    const intent = gateway.intent({ to: { wallet: stranger, address: gateway.addressOf(stranger) } })
+    sandbox.faults.failWith(70398, 1)
+    expect(await refused(gateway.adapter.send(intent, never))).toMatchObject({
+      class: 'permanent',
+      remoteCode: 70398,
+    })
+    const findings = await gateway.adapter.doctor!.examine(never)
+    expect(findings.find(({ check }) => check === 'accounts')).toMatchObject({
+      status: 'error',
+      fix: expect.stringContaining('100 accounts'),
+    })
+    await gateway.adapter.send(intent, never)
+    expect((await gateway.adapter.doctor!.examine(never)).some(({ check }) => check === 'accounts')).toBe(
+      false,
+    )
+  })
+})
+
+describe('credentials', () => {
+  it('let the wallet log in, for at most a day', async () => {
+    const issued = await gateway.adapter.credentials!.issue(
+      { wallet: bob, address: gateway.addressOf(bob) },
+      never,
+    )
+    expect(issued).toEqual({
+      sdkAppId: sandbox.app.sdkAppId,
+      userId: gateway.addressOf(bob),
+      userSig: expect.any(String),
+      expiresAt: expect.any(Number),
+      proxyServer: sandbox.addresses.socket,
+    })
+    expect(Number(issued.expiresAt)).toBeLessThanOrEqual(Date.now() + 86_400_000)
+  })
+
+  it('are issued for no other userID than the wallet’s own', async () => {
+    for (const address of [gateway.addressOf(alice), 'administrator']) {
+      const error = await refused(gateway.adapter.credentials!.issue({ wallet: bob, address }, never))
+      expect(error.class).toBe('permanent')
+    }
+  })
+})
+
+describe('what webhooks lose', () => {
+  it('is found by a walk through history, over pages, oldest first, with the same ids', async () => {
+    sandbox.faults.loss(1)
+    const since = Date.now()
+    const frames = Array.from({ length: 5 }, () => randomFrame(4000))
+    const keys: string[] = []
+    for (const frame of frames)
+      keys.push((await aliceClient.sendFrame(gateway.addressOf(bob), frame)).messageKey)
+    await sandbox.idle()
+    expect(frames.flatMap((frame) => gateway.context.offered(frame))).toEqual([])
+    const found = (await walk(gateway, since)).filter(({ remoteId }) => keys.includes(remoteId))
+    expect(found.map(({ remoteId }) => remoteId)).toEqual(keys)
+    expect(found.map(({ frame }) => frame)).toEqual(frames)
+    expect(found[0]).toMatchObject({
+      via: 'history',
+      from: gateway.addressOf(alice),
+      to: gateway.addressOf(bob),
+      transactionId: null,
+    })
+  })
+
+  it('a walk reads many pairs, each once, and skips those without accounts', async () => {
+    const frame = randomFrame()
+    await aliceClient.sendFrame(gateway.addressOf(bob), frame)
+    const here = { local: gateway.addressOf(alice), peer: gateway.addressOf(bob) }
+    const strangers = Array.from({ length: 30 }, (_, index) => ({
+      local: gateway.addressOf(`eip155:*:0x${String(index).padStart(40, '0')}`),
+      peer: gateway.addressOf(alice),
+    }))
+    const pairs = [...strangers, here, { local: here.peer, peer: here.local }]
+    const found = await Array.fromAsync(
+      gateway.adapter.history!.walk({ since: Date.now() - 5000, pairs }, never),
+    )
+    expect(found.filter((inbound) => sameBytes(inbound.frame, frame))).toHaveLength(1)
+  })
+
+  it('comes late, twice or in another order, and is all heard', async () => {
+    sandbox.faults.latency(50)
+    sandbox.faults.duplication(0.5)
+    sandbox.faults.reordering(0.5)
+    const frames = Array.from({ length: 20 }, () => randomFrame())
+    for (const frame of frames) await aliceClient.sendFrame(gateway.addressOf(bob), frame)
+    await sandbox.idle()
+    const offers = frames.map((frame) => gateway.context.offered(frame).length)
+    expect(Math.min(...offers)).toBe(1)
+    expect(Math.max(...offers)).toBe(2)
+    const order = gateway.context.deliveries
+      .map(({ inbound }) => frames.findIndex((frame) => sameBytes(frame, inbound.frame)))
+      .filter((index) => index >= 0)
+    expect(order).not.toEqual(order.toSorted((left, right) => left - right))
+  })
+})
+
+describe('connection', () => {
+  it('an outage is retryable, reported, and over when the service is back on its port', async () => {
+    const own = await startSandbox({ seed: 2 })
+    const joined = await join(own)
+    const states = () => joined.context.states.map(({ state }) => state)
+    expect(states()).toEqual(['connecting', 'connected'])
+    const intent = joined.intent()
+    await joined.adapter.send(joined.intent(), never)
+    await own.faults.outage(true)
+    expect(await refused(joined.adapter.send(intent, never))).toMatchObject({ class: 'retryable' })
+    expect(states()).toEqual(['connecting', 'connected', 'transientDisconnect'])
+    expect(await refused(joined.adapter.history!.find(intent, never))).toMatchObject({ class: 'retryable' })
+    await own.faults.outage(false)
+    await waitFor(() => joined.context.lastState() === 'connected', { what: 'the adapter to be back' })
+    expect(await joined.adapter.send({ ...intent, attempt: 2 }, never)).toHaveProperty('remoteIds')
+    await joined.close()
+    expect(joined.context.lastState()).toBe('stopped')
+    await own.stop()
+  })
+
+  it('an outage is noticed without any traffic', async () => {
+    const own = await startSandbox({ seed: 3 })
+    const joined = await join(own, { config: { probeIntervalMs: 100 } })
+    await own.faults.gatewayOutage(true)
+    await waitFor(() => joined.context.lastState() === 'transientDisconnect', { what: 'a probe to fail' })
+    await own.faults.gatewayOutage(false)
+    await waitFor(() => joined.context.lastState() === 'connected', { what: 'a probe to succeed' })
+    await joined.close()
+    await own.stop()
+  })
+
+  it('wrong credentials are reported with what to do, and by the doctor', async () => {
+    const wrong: [object, RegExp][] = [
+      [{ secretKey: 'f'.repeat(64) }, /secretKey/],
+      [{ sdkAppId: 1400009999 }, /sdkAppId/],
+      [{ adminUserId: 'bob' }, /adminUserId/],
+    ]
+    for (const [config, action] of wrong) {
+      const joined = await join(sandbox, { config })
+      expect(joined.context.states.at(-1)).toMatchObject({
+        state: 'badCredentials',
+        userAction: expect.stringMatching(action),
+      })
+      const findings = await joined.adapter.doctor!.examine(never)
+      expect(findings.find(({ status }) => status === 'error')).toMatchObject({
+        check: 'credentials',
+        fix: expect.stringMatching(action),
+      })
+      await joined.close()
+    }
+  })
+
+  it('an administrator signature that the service finds expired is renewed', async () => {
+    const remote = shiftedClock(systemClock)
+    const local = shiftedClock(systemClock)
+    const own = await startSandbox({ seed: 4, now: remote.now })
+    const joined = await join(own, { clock: local })
+    await joined.adapter.send(joined.intent(), never)
+    // By our clock the signature has 1.5 hours left; the service's clock is 2.5 hours ahead.
+    local.shift(22.5 * 3_600_000)
+    remote.shift(25 * 3_600_000)
+    expect(await joined.adapter.send(joined.intent(), never)).toHaveProperty('remoteIds')
+    const findings = await joined.adapter.doctor!.examine(never)
+    expect(findings.find(({ check }) => check === 'credentials')?.status).toBe('ok')
+    expect(joined.context.states.map(({ state }) => state)).not.toContain('badCredentials')
+    await joined.close()
+    await own.stop()
+  })
+
+  it('the doctor sees a wrong clock and missing webhooks', async () => {
+    const own = await startSandbox({ seed: 5 })
+    const late = shiftedClock(systemClock)
+    late.shift(-300_000)
+    const joined = await join(own, { clock: late })
+    const findings = await joined.adapter.doctor!.examine(never)
+    expect(findings.find(({ check }) => check === 'clock')).toMatchObject({
+      status: 'error',
+      message: expect.stringMatching(/\b(299|300|301) s behind/),
+    })
+    expect(findings.find(({ check }) => check === 'webhook')).toMatchObject({ status: 'warning' })
+    await joined.close()
+    await own.stop()
+  })
+
+  it('a process that starts and stops the adapter ends by itself', async () => {
+    const url = (path: string) => JSON.stringify(new URL(path, import.meta.url).href)
+    const script = `
+      const { default: definition } = await import(${url('./index.ts')})
+      const { createRecordingContext } = await import(${url('../../src/adapter/testing/context.ts')})
+      const config = definition.config.parse(${JSON.stringify(sandbox.gatewayConfig)})
+      const context = createRecordingContext()
+      const adapter = definition.create(config, context)
+      await adapter.start(new AbortController().signal)
+      await adapter.stop(new AbortController().signal)
+      console.log(context.states.map(({ state }) => state).join(' '))`
+    const run = promisify(execFile)
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { timeout: 30_000 })
+    expect(stdout.trim()).toBe('connecting connected stopped')
+  })
+})
+
+describe('the chat client', () => {
+  it('tells of its end, starts again, and has what it missed in its history', async () => {
+    const carol = `eip155:*:0x${'e5'.repeat(20)}`
+    const client = await clientOf(gateway, carol)
+    const exit = new Promise<{ signal: string | null }>((resolve) => client.onExit(resolve))
+    process.kill(client.processId!, 'SIGKILL')
+    expect((await exit).signal).toBe('SIGKILL')
+    await expect(client.sendText(gateway.addressOf(bob), 'lost')).rejects.toThrow('has ended')
+    const intent = gateway.intent({ to: { wallet: carol, address: client.userId } })
+    await gateway.adapter.send(intent, never)
+    await client.restart()
+    const kept = await client.messageList(gateway.addressOf(alice))
+    expect(kept.some(({ frame }) => frame !== null && sameBytes(frame, intent.frame))).toBe(true)
+    await client.close()
+    await client.close()
+  })
+
+  it('passes on the code with which a login is refused', async () => {
+    const { connectChatClient } = await import('./sandbox/chat-client.ts')
+    const credentials = {
+      sdkAppId: sandbox.app.sdkAppId,
+      userId: gateway.addressOf(bob),
+      userSig: sandbox.userSig('somebody else'),
+      proxyServer: sandbox.addresses.socket!,
+    }
+    await expect(connectChatClient(credentials)).rejects.toMatchObject({
+      name: 'ChatClientError',
+      code: 70013,
+    })
+  })
+})
+
+/** Calls the sandbox's REST API as an administrator's own tool would. */
+function restOf() {
+  return async (command: string, body: object): Promise<unknown> => {
+    const query = new URLSearchParams({
+      sdkappid: String(sandbox.app.sdkAppId),
+      identifier: sandbox.app.adminUserId,
+      usersig: sandbox.userSig(sandbox.app.adminUserId),
+      random: '1',
+      contenttype: 'json',
+    })
+    const response = await fetch(`${sandbox.addresses.rest}/v4/${command}?${query}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+    })
+    const answer = (await response.json()) as { ErrorCode: number }
+    expect(answer.ErrorCode).toBe(0)
+    return answer
+  }
+}
