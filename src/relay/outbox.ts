@@ -11,7 +11,7 @@ import { retryDelay } from './retry.ts'
 
 /** Rows of the store that are read at once. */
 const PAGE = 500
-/** Deliveries of one network, and standbys of all, that are kept in memory; the rest waits in the store. */
+/** Deliveries of one network, and standbys of all, that are kept in memory by default; the rest waits in the store. */
 const HIGH_WATER = 10_000
 /** Name under which standbys are counted beside the networks. */
 const STANDBY = ''
@@ -32,6 +32,7 @@ export interface Outbox {
 
 export function createOutbox(context: RelayContext, frames: Frames, ranking: Ranking): Outbox {
   const { store, clock, random, settings, networks, log } = context
+  const highWater = settings.maxQueuedPerNetwork ?? HIGH_WATER
   const agenda = createAgenda(clock)
   const hardStop = new AbortController()
   const background = new Set<Promise<void>>()
@@ -46,7 +47,7 @@ export function createOutbox(context: RelayContext, frames: Frames, ranking: Ran
 
   const lanes = createLanes<OutboxItem>({
     maxInFlightPerNetwork: settings.maxInFlightPerNetwork,
-    highWater: HIGH_WATER,
+    highWater,
     laneHoldMs: settings.laneHoldMs,
     now: clock.now,
     agenda,
@@ -120,7 +121,7 @@ export function createOutbox(context: RelayContext, frames: Frames, ranking: Ran
   function standBy(delivery: Delivery): boolean {
     const { id, nextAt } = delivery
     if (nextAt === null || standbys.has(id)) return true
-    if (standbys.size >= HIGH_WATER) {
+    if (standbys.size >= highWater) {
       note(leftBehind, STANDBY, id)
       note(passedBy, STANDBY, id)
       return false
@@ -129,7 +130,7 @@ export function createOutbox(context: RelayContext, frames: Frames, ranking: Ran
     agenda.at(nextAt, () => {
       standbys.delete(id)
       inBackground('a fallback route', () => fallback.due(id))
-      if (leftBehind.has(STANDBY) && standbys.size <= HIGH_WATER / 2) {
+      if (leftBehind.has(STANDBY) && standbys.size <= highWater / 2) {
         inBackground('fetching standbys from the store', () => fetchMore(STANDBY))
       }
     })

@@ -106,6 +106,8 @@ export interface RelaySettings {
   /** A delivery that waits for a retry holds its lane at most this long. */
   laneHoldMs: number
   maxInFlightPerNetwork: number
+  /** Deliveries of one network that are kept in memory; more wait in the store. Default 10,000. */
+  maxQueuedPerNetwork?: number
   reconcileIntervalMs: number
   reconcileOverlapMs: number
 }
