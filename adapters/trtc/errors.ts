@@ -216,8 +216,16 @@ export function transportError(
 }
 
 /** True when the error says that the service was never reached, so that another host may be tried at once. */
-export function isUnreachable(error: unknown): boolean {
-  return AdapterError.is(error) && wasNotSent(String(error.remoteCode))
+export function isUnreachable(error: AdapterError): boolean {
+  return wasNotSent(String(error.remoteCode))
+}
+
+/** A connection that broke with a request on it: typically one kept open that the service closed at that moment. */
+const connectionBroken: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
+
+/** True when the connection broke before the answer, so that trying once more at once may help. */
+export function isConnectionBroken(error: AdapterError): boolean {
+  return connectionBroken.has(String(error.remoteCode))
 }
 
 function wasNotSent(code: string): boolean {

@@ -6,7 +6,14 @@ import { z } from 'zod'
 import { AdapterError, type Clock, type Random } from '../../src/adapter/index.ts'
 import type { CarriedMessage } from './carriage.ts'
 import { restUrls, type TrtcConfig } from './config.ts'
-import { answerError, type CallEffect, isUnreachable, statusError, transportError } from './errors.ts'
+import {
+  answerError,
+  type CallEffect,
+  isConnectionBroken,
+  isUnreachable,
+  statusError,
+  transportError,
+} from './errors.ts'
 import { createLimiter } from './limiter.ts'
 import { makeUserSig } from './usersig.ts'
 
@@ -160,6 +167,22 @@ export function createRestClient(
     return readAnswer(command, text, effect)
   }
 
+  /**
+   * Whether trying once more at once makes sense. After a broken connection it does even for a send: the service drops
+   * the second of two equal messages, and answers it as it answered the first.
+   */
+  function prepareSecondTry(error: AdapterError): boolean {
+    if (error.remoteCode === SIGNATURE_EXPIRED) {
+      signature = null // the service's clock is ahead of ours: sign anew
+      return true
+    }
+    if (isUnreachable(error)) {
+      currentIndex = (currentIndex + 1) % urls.length
+      return urls.length > 1
+    }
+    return isConnectionBroken(error)
+  }
+
   async function call<Schema extends z.ZodType>(
     command: string,
     body: unknown,
@@ -169,15 +192,13 @@ export function createRestClient(
   ): Promise<z.output<Schema>> {
     const release = await limiter.acquire(signal)
     try {
-      const answer = await post(command, body, effect, signal).catch((error: unknown) => {
-        if (AdapterError.is(error) && error.remoteCode === SIGNATURE_EXPIRED) {
-          signature = null // the service's clock is ahead of ours: sign anew
-        } else if (isUnreachable(error) && urls.length > 1) {
-          currentIndex = (currentIndex + 1) % urls.length
-        } else {
-          throw error
+      const answer = await post(command, body, effect, signal).catch(async (first: unknown) => {
+        if (!AdapterError.is(first) || !prepareSecondTry(first)) throw first
+        try {
+          return await post(command, body, effect, signal)
+        } catch (second) {
+          throw first.class === 'uncertain' ? first : second
         }
-        return post(command, body, effect, signal)
       })
       const parsed = schema.safeParse(answer)
       if (!parsed.success) throw unreadable(command, effect)
