@@ -6,8 +6,8 @@ import type { Identity, NetworkAddresses } from './identity/types.ts'
 import { createLiveHub, type LiveHub } from './live/hub.ts'
 import type { Log } from './observability/log.ts'
 import type { Metrics } from './observability/metrics.ts'
-import { createNetworks, createRelay } from './relay/index.ts'
-import type { Networks, Relay, RelayObserver, RelaySettings } from './relay/types.ts'
+import { createNetworks, createRelay, createSignatureVerifier } from './relay/index.ts'
+import type { Networks, Relay, RelaySettings } from './relay/types.ts'
 import type { Route, Store } from './store/port.ts'
 
 export interface GatewayParts {
@@ -57,8 +57,8 @@ const PRUNE_INTERVAL_MS = 10 * 60_000
  */
 export function createGateway(parts: GatewayParts): Gateway {
   const { store, log, metrics, clock, random } = parts
-  const observer: RelayObserver = metrics
   const live = createLiveHub()
+  const verify = createSignatureVerifier()
   const domain = parts.identity.domain ?? (parts.publicUrl ? new URL(parts.publicUrl).host : 'localhost')
 
   const networks = createNetworks({
@@ -67,10 +67,9 @@ export function createGateway(parts: GatewayParts): Gateway {
     store,
     clock,
     random,
-    log,
-    observer,
+    log: (network) => log.child({ network }),
     dataDirectory: parts.dataDirectory,
-    hear: (network, inbound) => relay.hear(network, inbound),
+    deliver: (network, inbound) => relay.hear(network, inbound),
   })
   const identity = createIdentity({
     store,
@@ -81,6 +80,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     sessionTtlMs: parts.identity.sessionTtlMs,
     challengeTtlMs: parts.identity.challengeTtlMs,
     networks: networkAddresses(networks),
+    verifyDevice: verify,
     defaultRoute: parts.defaultRoute,
   })
   const relay: Relay = createRelay({
@@ -88,16 +88,22 @@ export function createGateway(parts: GatewayParts): Gateway {
     store,
     trust: identity,
     directory: identity,
+    verify,
     networks,
     live,
-    observer,
+    observer: metrics,
     clock,
     random,
     log,
     settings: parts.relay,
   })
   const http = createHttpApi({
-    gateway: { ...parts.gateway, version: parts.version, sandbox: parts.adapters.some(({ sandbox }) => sandbox) },
+    gateway: {
+      ...parts.gateway,
+      version: parts.version,
+      domain,
+      sandbox: parts.adapters.some(({ sandbox }) => sandbox),
+    },
     identity,
     relay,
     networks,
@@ -152,7 +158,9 @@ function networkAddresses(networks: Networks): NetworkAddresses {
       networks.list().flatMap(({ network }) => {
         const running = networks.get(network)
         const address = running?.adapter.identity?.addressOf(wallet)
-        return running && address ? [{ network, address, exclusive: !running.adapter.capabilities().sharedAddresses }] : []
+        return running && address
+          ? [{ network, address, exclusive: !running.adapter.capabilities().sharedAddresses }]
+          : []
       }),
     isAddress: (network, address) => networks.get(network)?.adapter.identity?.isAddress(address) ?? false,
     isEnabled: (network) => networks.get(network) !== undefined,

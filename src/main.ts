@@ -48,7 +48,7 @@ export interface StartOptions extends LoadOptions {
 export async function startGateway(options: StartOptions = {}): Promise<RunningGateway> {
   const loaded = await loadConfig(options)
   const { config } = loaded
-  const log = options.log ?? createLog({ level: config.log.level })
+  const log = options.log ?? createLog({ level: config.log.level, destination: process.stderr })
   const stopping: (() => Promise<unknown>)[] = []
   const stop = async () => {
     for (const step of stopping.splice(0).reverse()) await step()

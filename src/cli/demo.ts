@@ -27,7 +27,7 @@ export async function createParticipant(
   const client = await createClient({
     gateway,
     signer: Wallet.createRandom(),
-    deviceLabel: `${name}’s demo device`,
+    deviceLabel: `demo device of ${name}`,
   })
   await client.signIn()
   const participant: Participant = {

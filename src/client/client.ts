@@ -1,5 +1,5 @@
 /** The client library: one wallet on one device. Runs in browsers and in Node. */
-import { fromBase64url, fromHex } from '../envelope/index.ts'
+import { decodeFrame, fromBase64url, fromHex, toHex } from '../envelope/index.ts'
 import { accountText, parseAccount, parseWallet, walletKeyOf } from '../identity/index.ts'
 import { createApi } from './api.ts'
 import { createDirectory } from './directory.ts'
@@ -163,15 +163,13 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     send: async (message) => submit(await seal(message)),
     async receive(frame, { network }) {
       requireSession()
-      const message = await opener.frame(frame, {
-        via: network,
-        cursor: null,
-        certificate: null,
-        receivedAt: now(),
-      })
-      if (message?.direction === 'received') {
-        // The gateway may hear of this message later than we do, or never: the receipt is a courtesy, the message is here.
-        await acknowledge(message.id, network, 'delivered').catch((error: unknown) => {
+      const arrival = { via: network, cursor: null, certificate: null, receivedAt: now() }
+      const message = await opener.frame(frame, arrival)
+      if (message?.direction !== 'sent') {
+        // Repeats are reported too: the journey is to tell over which networks an envelope arrived. The gateway may hear of
+        // the message later than this client or never, so that its refusal does not take the message away.
+        const id = toHex(decodeFrame(frame).id)
+        await acknowledge(id, network, 'delivered').catch((error: unknown) => {
           if (!(error instanceof ClientError)) throw error
         })
       }
