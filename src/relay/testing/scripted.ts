@@ -63,6 +63,7 @@ export function scripted(script: Script = {}): Scripted {
         idempotentSend: false,
         ephemeral: false,
         reachesAnyone: true,
+        sharedAddresses: false,
         ...script.capabilities,
       }),
       async send(intent, signal) {
