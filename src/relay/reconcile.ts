@@ -45,6 +45,7 @@ export function createReconciler(context: RelayContext, hear: Relay['hear']): Re
   async function walkNow(network: string, signal: AbortSignal): Promise<{ heard: number; accepted: number }> {
     const { adapter } = networks.get(network) ?? {}
     if (!adapter) throw new RelayError('network-unknown', 'No network of this name runs here')
+    signal.throwIfAborted()
     const count = { heard: 0, accepted: 0 }
     if (!adapter.history) return count
     // The cursor is when a completed walk began, never the time of a message: live traffic during the walk would move that

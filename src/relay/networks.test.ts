@@ -1,0 +1,91 @@
+import { stat } from 'node:fs/promises'
+import { afterEach, expect, test } from 'vitest'
+import { waitFor } from '../adapter/testing/wait.ts'
+import { RelayBench } from './testing/bench.ts'
+import { scripted } from './testing/scripted.ts'
+
+let bench = new RelayBench()
+afterEach(async () => {
+  await bench.close()
+  bench = new RelayBench()
+})
+
+const open = (networks: Record<string, ReturnType<typeof scripted>>, idle = false) =>
+  bench.gateway({
+    name: 'gw-a',
+    networks: Object.fromEntries(
+      Object.entries(networks).map(([name, { definition }]) => [name, definition]),
+    ),
+    wallets: [],
+    idle,
+  })
+
+const states = (gateway: Awaited<ReturnType<typeof open>>) =>
+  Object.fromEntries(gateway.networks.list().map(({ network, state }) => [network, state]))
+
+test('an adapter that hangs or fails holds no other', async () => {
+  const hangs = scripted({ start: () => new Promise(() => {}) })
+  const fails = scripted({ start: async () => Promise.reject(new Error('cannot')) })
+  const works = scripted()
+  const gateway = await open({ hangs, fails, works }, true)
+  expect(states(gateway)).toEqual({ hangs: 'starting', fails: 'starting', works: 'starting' })
+  const starting = gateway.networks.start()
+  await waitFor(() => states(gateway).works === 'connected' && states(gateway).fails === 'stopped')
+  expect(gateway.networks.list()[1]).toMatchObject({ userAction: expect.stringContaining('restart') })
+  await gateway.networks.stop(AbortSignal.timeout(100))
+  expect(states(gateway)).toEqual({ hangs: 'stopped', fails: 'stopped', works: 'stopped' })
+  await starting
+})
+
+test('states carry the time since when they hold, and reach every listener though one throws', async () => {
+  const network = scripted()
+  const gateway = await open({ waku: network })
+  const heard: string[] = []
+  gateway.networks.onState(() => {
+    throw new Error('a bad listener')
+  })
+  const unsubscribe = gateway.networks.onState((name, { state }) => heard.push(`${name} ${state}`))
+  const before = gateway.networks.list()[0]!.since
+  network.context().state({ state: 'connected', reason: 'still' })
+  expect(gateway.networks.list()[0]).toMatchObject({ since: before, reason: 'still' })
+  network.context().state({ state: 'badCredentials', userAction: 'renew the key' })
+  expect(gateway.networks.list()[0]).toMatchObject({ state: 'badCredentials', userAction: 'renew the key' })
+  unsubscribe()
+  network.context().state({ state: 'connected' })
+  expect(heard).toEqual(['waku connected', 'waku badCredentials'])
+})
+
+test('a restart makes a new instance; the old one is not listened to any more', async () => {
+  const network = scripted()
+  const gateway = await open({ waku: network })
+  const old = network.context()
+  await gateway.networks.restart('waku')
+  expect(network.instances).toBe(2)
+  expect(states(gateway)).toEqual({ waku: 'connected' })
+  old.state({ state: 'loggedOut' })
+  expect(states(gateway)).toEqual({ waku: 'connected' })
+  const frame = {
+    frame: new Uint8Array(),
+    remoteId: 'r',
+    to: null,
+    from: null,
+    via: 'stream' as const,
+    remoteTime: null,
+    transactionId: null,
+  }
+  await expect(old.deliver(frame)).rejects.toMatchObject({ code: 'relay-stopping' })
+  expect((await network.context().deliver(frame)).outcome).toBe('refused')
+  await expect(gateway.networks.restart('xmtp')).rejects.toMatchObject({ code: 'network-unknown' })
+})
+
+test('each adapter has storage and a folder of its own', async () => {
+  const [waku, trtc] = [scripted(), scripted()]
+  const gateway = await open({ waku, trtc })
+  await waku.context().storage.set('relay/last-walk', 'mine')
+  expect(await waku.context().storage.get('relay/last-walk')).toBe('mine')
+  expect(await trtc.context().storage.get('relay/last-walk')).toBeNull()
+  expect(await gateway.store.getAdapterValue('waku', 'relay/last-walk')).not.toBe('mine')
+  const [one, other] = await Promise.all([waku.context().directory(), trtc.context().directory()])
+  expect(one).not.toBe(other)
+  expect((await stat(one)).isDirectory()).toBe(true)
+})
