@@ -35,7 +35,7 @@ export type HttpErrorCode =
 export type WebhookErrorCode =
   | 'webhook-secret-invalid'
   | 'webhook-signature-invalid'
-  | 'webhook-expired'
+  | 'webhook-stale'
   | 'webhook-replayed'
   | 'webhook-malformed'
   | 'webhook-application-mismatch'

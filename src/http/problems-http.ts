@@ -147,7 +147,7 @@ export const webhookProblems: Record<WebhookErrorCode, ProblemEntry> = {
     title: 'The signature of the webhook is invalid',
     fix: 'Give network and gateway the same webhook token.',
   },
-  'webhook-expired': {
+  'webhook-stale': {
     status: 401,
     title: 'The webhook is older than the clock window allows',
     fix: 'Set the clock of the gateway.',
@@ -159,7 +159,7 @@ export const webhookProblems: Record<WebhookErrorCode, ProblemEntry> = {
     fix: 'Send the documented body of the callback.',
   },
   'webhook-application-mismatch': {
-    status: 401,
+    status: 403,
     title: 'The webhook belongs to another application',
     fix: 'Configure the application id that the network’s console shows.',
   },
