@@ -61,13 +61,19 @@ export function createSqliteStore(options: SqliteStoreOptions): SqliteStore {
   let opening: Promise<void> | null = null
   let closing: Promise<void> | null = null
 
+  async function close(): Promise<void> {
+    // A failure to open was told to the caller of open.
+    await opening?.catch(() => undefined)
+    await writer.close()
+  }
+
   return {
     open() {
       opening ??= writer.open()
       return opening
     },
     close() {
-      closing ??= writer.close()
+      closing ??= close()
       return closing
     },
     activity: () => ({ ...writer.activity }),
