@@ -1,7 +1,7 @@
 /** The listening server: limits on what a connection may cost, WebSocket upgrades, and an orderly end. */
 import { once } from 'node:events'
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { WebSocketServer } from 'ws'
 import type { App, HttpServices } from './context.ts'
@@ -50,6 +50,11 @@ export async function serveHttp(
       maxHeaderSize: 16_384,
     },
   }) as Server
+  const connections = new Set<Socket>()
+  server.on('connection', (connection: Socket) => {
+    connections.add(connection)
+    connection.once('close', () => connections.delete(connection))
+  })
   server.listen(options.port, options.host)
   await once(server, 'listening')
   server.on('error', (error) => log.error({ err: error }, 'the HTTP server failed'))
@@ -61,6 +66,8 @@ export async function serveHttp(
     server.close()
     streams.shutdown()
     server.closeIdleConnections()
+    // Node does not count a connection as idle before its first request: clients that dial ahead would hold the end up.
+    for (const connection of connections) if (connection.bytesRead === 0) connection.destroy()
     const cutOff = () => {
       server.closeAllConnections()
       for (const socket of sockets.clients) socket.terminate()
