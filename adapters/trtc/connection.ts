@@ -63,9 +63,11 @@ export function createConnection(
       if (signal.aborted) return
       failures++
       const code = AdapterError.is(error) ? error.remoteCode : 'unexpected'
-      if (last.state !== 'badCredentials' && last.state !== 'transientDisconnect') {
+      if (last.state === 'connecting') {
+        // Answered, but not as it should be: `observe` saw neither a broken way nor wrong credentials.
         const reason = error instanceof Error ? error.message : 'The probe failed'
-        report({ state: 'transientDisconnect', reason })
+        const action = operatorAction(AdapterError.is(error) ? error.remoteCode : undefined)
+        report({ state: 'transientDisconnect', reason, ...(action ? { userAction: action } : {}) })
       }
       context.log.warn({ code, failures }, 'TRTC does not answer the probe as it should')
     }

@@ -151,21 +151,29 @@ describe('a frame', () => {
     })
   })
 
-  it('of another application is ignored, and so is what only looks like a frame', async () => {
-    const ignoredBefore = Number(Object(gateway.adapter.describe?.()).online)
-    await bobClient.sendText(gateway.addressOf(alice), 'hello')
-    await bobClient.sendCustom(gateway.addressOf(alice), {
-      data: '***',
-      description: '',
-      extension: 'causeway/1',
-    })
+  it('is told from what only looks like one', async () => {
     await sandbox.idle()
-    const marker = randomFrame()
-    await bobClient.sendFrame(gateway.addressOf(alice), marker)
-    await heard(marker)
-    expect(ignoredBefore).toBe(2)
-    expect(await walk(gateway, 0)).not.toHaveLength(0)
+    const before = gateway.context.deliveries.length
+    const to = gateway.addressOf(alice)
+    await bobClient.sendText(to, 'hello')
+    await bobClient.sendCustom(to, { data: '***', description: '', extension: 'causeway/1' })
+    await bobClient.sendCustom(to, { data: 'AQID', description: '', extension: 'another application' })
+    const frame = randomFrame()
+    await bobClient.sendFrame(to, frame)
+    await heard(frame)
+    expect(gateway.context.deliveries.length).toBe(before + 1)
+    await aliceClient.waitFor((message) => message.text === 'hello' && message.frame === null)
   })
+})
+
+it('presence follows clients, and is told as a number only', async () => {
+  const online = () => Number(gateway.adapter.describe?.().online)
+  await waitFor(() => online() === 2, { what: 'both clients to be online' })
+  const guest = await clientOf(gateway, `eip155:*:0x${'f6'.repeat(20)}`)
+  await waitFor(() => online() === 3, { what: 'the guest to be online' })
+  await guest.close()
+  await waitFor(() => online() === 2, { what: 'the guest to be offline' })
+  expect(JSON.stringify(gateway.adapter.describe?.())).not.toContain(gateway.addressOf(bob))
 })
 
 describe('limits', () => {
@@ -477,6 +485,22 @@ describe('the chat client', () => {
     expect(kept.some(({ frame }) => frame !== null && sameBytes(frame, intent.frame))).toBe(true)
     await client.close()
     await client.close()
+  })
+
+  it('survives that the SDK ends its process: a login refused after a lost connection', async () => {
+    const own = await startSandbox({ seed: 6 })
+    const joined = await join(own)
+    const client = await clientOf(joined, bob)
+    const exit = new Promise<{ code: number | null; reason: string }>((resolve) => client.onExit(resolve))
+    own.faults.forgetLogins()
+    expect(await exit).toMatchObject({ code: 1, reason: expect.stringContaining('70009') })
+    await client.restart()
+    const intent = joined.intent()
+    await joined.adapter.send(intent, never)
+    await arrived(client, intent.frame)
+    await client.close()
+    await joined.close()
+    await own.stop()
   })
 
   it('passes on the code with which a login is refused', async () => {

@@ -9,6 +9,8 @@ export interface TrtcFaults extends FaultSwitches {
   failWith(code: number, times: number): void
   /** The next `times` messages sent over REST are taken, but the connection breaks before the answer. */
   answerLost(times: number): void
+  /** Cuts clients off and refuses those that come back. The SDK then ends its process. */
+  forgetLogins(): void
 }
 
 /** What the parts of the stand-in ask before they act. */

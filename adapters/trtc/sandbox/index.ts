@@ -62,10 +62,11 @@ export async function startSandbox(options: TrtcSandboxOptions = {}): Promise<Tr
     webhookSecret: derived(seed, 'webhook secret').slice(0, 32),
   }
   const service = createService(app, { faults, now, beforeWebhooks: options.beforeWebhooks ?? false })
+  const logins = new Map<string, string>()
   let loginCount = 0
   const rest = createListener(createRestServer(service, options.requestsPerSecond), options.port ?? 0)
   const socket = createListener(
-    createSocketServer(service, () => derived(seed, `login ${++loginCount}`)),
+    createSocketServer(service, logins, () => derived(seed, `login ${++loginCount}`)),
     options.port ? options.port + 1 : 0,
   )
   await rest.open()
@@ -116,6 +117,10 @@ export async function startSandbox(options: TrtcSandboxOptions = {}): Promise<Tr
       },
       failWith: faults.failWith,
       answerLost: faults.answerLost,
+      forgetLogins() {
+        logins.clear()
+        socket.cut()
+      },
     },
     userSig: (userId) => makeUserSig({ ...app, userId, lifetimeSeconds: 86_400, now: now() }),
     redeliver: (messageKey) => service.webhooks.redeliver(messageKey),

@@ -11,6 +11,8 @@ export interface Listener {
   /** Fixed from the first `open` on. */
   port(): number
   open(): Promise<void>
+  /** Cuts the connections that are open; new ones are taken. */
+  cut(): void
   /** Refuses new connections and cuts those that are open. */
   close(): Promise<void>
 }
@@ -35,8 +37,13 @@ export function createListener(server: Server, fixedPort: number): Listener {
     })
   }
 
+  function cut(): void {
+    for (const socket of sockets) socket.destroy()
+  }
+
   return {
     port: () => port,
+    cut,
     async open() {
       if (server.listening) return
       const reopening = port !== fixedPort
@@ -54,7 +61,7 @@ export function createListener(server: Server, fixedPort: number): Listener {
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve())
       })
-      for (const socket of sockets) socket.destroy()
+      cut()
       await closed
     },
   }

@@ -229,10 +229,15 @@ function selfInfo(service: Service, group: Group | undefined, id: string, userId
   return { ...service.groups.info(group, userId), MemberList: [member] }
 }
 
-/** The server that clients connect to, not listening yet. */
-export function createSocketServer(service: Service, randomKey: () => string): Server {
-  /** Login keys (A2) to users: a client that lost its connection comes back with its key. They outlive connections. */
-  const keys = new Map<string, string>()
+/**
+ * The server that clients connect to, not listening yet. `keys` holds login keys (A2) to users: a client that lost its
+ * connection comes back with its key, so they outlive connections.
+ */
+export function createSocketServer(
+  service: Service,
+  keys: Map<string, string>,
+  randomKey: () => string,
+): Server {
   const server = createServer((_request, response) => {
     response.writeHead(426).end()
   })
