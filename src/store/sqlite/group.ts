@@ -11,15 +11,55 @@ import type { Answer, Call } from './protocol.ts'
  * they may have seen what was not kept.
  */
 export function runGroup(database: Database, calls: readonly Call[], moment: Moment): Answer[] {
+  // A group that only reads does not take the write lock, so that it works where nothing can be written.
+  const begin = calls.some((call) => operations[call.name].writes) ? 'BEGIN IMMEDIATE' : 'BEGIN'
   try {
-    // A group that only reads does not take the write lock, so that it works on a disk that is full.
-    database.run(calls.some((call) => operations[call.name].writes) ? 'BEGIN IMMEDIATE' : 'BEGIN')
-    const answers = calls.map((call) => runCall(database, call, moment))
+    database.run(begin)
+    let answers = runTogether(database, calls, moment)
+    if (answers === null) {
+      database.rollback()
+      database.run(begin)
+      answers = calls.map((call) => runApart(database, call, moment))
+    }
     database.run('COMMIT')
     return answers
   } catch (error) {
     const failure = toFailure(error)
     return calls.map(() => ({ failure: abandon(database, failure) }))
+  }
+}
+
+/**
+ * The usual way, without savepoints, which would take a fifth of the time. Null when a writing call failed, since half of its
+ * work then stands among that of the others: all of it is undone and run apart, where the failure shows again.
+ */
+function runTogether(database: Database, calls: readonly Call[], moment: Moment): Answer[] | null {
+  const answers: Answer[] = []
+  for (const call of calls) {
+    const operation = operations[call.name] as Operation<unknown, unknown>
+    try {
+      answers.push({ value: operation.run(database, call.input, moment) })
+    } catch (error) {
+      if (operation.writes || !database.inTransaction) return null
+      answers.push({ failure: toFailure(error) })
+    }
+  }
+  return answers
+}
+
+/** One call that can be undone without the others. */
+function runApart(database: Database, call: Call, moment: Moment): Answer {
+  const operation = operations[call.name] as Operation<unknown, unknown>
+  database.run('SAVEPOINT operation')
+  try {
+    const value = operation.run(database, call.input, moment)
+    database.run('RELEASE operation')
+    return { value }
+  } catch (error) {
+    // After some errors (disk full, I/O) SQLite has ended the transaction: then nothing of the group is left.
+    if (!database.inTransaction) throw error
+    database.rollback('operation')
+    return { failure: toFailure(error) }
   }
 }
 
@@ -32,20 +72,5 @@ function abandon(database: Database, failure: Failure): Failure {
       code: failure.code,
       message: `${failure.message}; rolling back failed too (${toFailure(error).message})`,
     }
-  }
-}
-
-function runCall(database: Database, call: Call, moment: Moment): Answer {
-  const operation = operations[call.name] as Operation<unknown, unknown>
-  if (operation.writes) database.run('SAVEPOINT operation')
-  try {
-    const value = operation.run(database, call.input, moment)
-    if (operation.writes) database.run('RELEASE operation')
-    return { value }
-  } catch (error) {
-    // After some errors (disk full, I/O) SQLite has ended the transaction: then nothing of the group is left.
-    if (!database.inTransaction) throw error
-    if (operation.writes) database.rollback('operation')
-    return { failure: toFailure(error) }
   }
 }
