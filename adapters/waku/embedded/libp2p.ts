@@ -21,7 +21,6 @@ export interface HostOptions {
   announce: string[]
   pubsubTopic: string
   maxConnections: number
-  maxMessageBytes: number
 }
 
 export interface Host {

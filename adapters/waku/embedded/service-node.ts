@@ -8,6 +8,7 @@ import { codecs } from '../wire/codecs.ts'
 import { lightPush } from '../wire/lightpush-client.ts'
 import { type NetworkMessage, toMilliseconds } from '../wire/message.ts'
 import { PeerDialer } from '../wire/peer-dialer.ts'
+import { peersServing } from '../wire/peers.ts'
 import { storeHas } from '../wire/store-client.ts'
 import { serveStream } from '../wire/streams.ts'
 import { FilterService } from './filter-service.ts'
@@ -67,11 +68,7 @@ export class ServiceNode {
 
   /** Starts a node: it listens when this resolves, and dials its peers in the background. Rejects with `listen-failed` only. */
   static async start(options: ServiceNodeOptions): Promise<ServiceNode> {
-    const host = await createHost({
-      ...options,
-      maxConnections: options.limits.maxConnections,
-      maxMessageBytes: options.limits.maxMessageBytes,
-    })
+    const host = await createHost({ ...options, maxConnections: options.limits.maxConnections })
     const node = new ServiceNode(options, host)
     await node.#start()
     return node
@@ -247,14 +244,10 @@ export class ServiceNode {
   }
 
   async #peersServing(protocol: string): Promise<Connection[]> {
-    const { libp2p } = this.#host
-    const found: Connection[] = []
-    for (const peer of libp2p.getPeers()) {
-      const connection = libp2p.getConnections(peer).find((candidate) => candidate.status === 'open')
-      const { protocols } = await libp2p.peerStore.get(peer)
-      if (connection && protocols.includes(protocol) && this.#mayAsk(peer, protocols)) found.push(connection)
-    }
-    return found
+    const peers = await peersServing(this.#host.libp2p, [protocol])
+    return peers
+      .filter(({ connection, protocols }) => this.#mayAsk(connection.remotePeer, protocols))
+      .map(({ connection }) => connection)
   }
 
   #reportRelayPeers(): void {

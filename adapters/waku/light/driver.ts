@@ -14,6 +14,7 @@ import { filterPing, filterSubscribe } from '../wire/filter-client.ts'
 import { lightPush } from '../wire/lightpush-client.ts'
 import { type NetworkMessage, toNanoseconds } from '../wire/message.ts'
 import { PeerDialer } from '../wire/peer-dialer.ts'
+import { peersServing, type ServingPeer } from '../wire/peers.ts'
 import { storeHas, storeHashes, storeMessages } from '../wire/store-client.ts'
 import { ExactDecoder } from './decoder.ts'
 import { createQuietLightNode } from './node.ts'
@@ -26,11 +27,6 @@ const PATIENCE_MS = 5_000
 
 /** Refusals that every peer would repeat. */
 const FINAL_STATUS = new Set([400, 413, 420, 421])
-
-interface Peer {
-  connection: Connection
-  protocols: string[]
-}
 
 export class LightDriver implements WakuDriver {
   readonly #config: LightConfig
@@ -177,7 +173,7 @@ export class LightDriver implements WakuDriver {
   }
 
   /** Tries peers until one takes the message. The same bytes may go to several: the network drops repeats. */
-  async #push(peers: Peer[], message: NetworkMessage, signal: AbortSignal): Promise<WakuError | null> {
+  async #push(peers: ServingPeer[], message: NetworkMessage, signal: AbortSignal): Promise<WakuError | null> {
     let failure: WakuError | null = null
     for (const { connection, protocols } of peers) {
       try {
@@ -194,22 +190,14 @@ export class LightDriver implements WakuDriver {
   }
 
   /** Connected peers that serve one of the protocols, in the order of the configuration. */
-  async #peers(...anyOf: string[]): Promise<Peer[]> {
-    const libp2p = this.#node?.libp2p
-    const found = new Map<string, Peer>()
-    for (const connection of libp2p?.getConnections() ?? []) {
-      const { protocols } = (await libp2p?.peerStore.get(connection.remotePeer)) ?? {
-        protocols: [] as string[],
-      }
-      const serves = protocols.some((protocol) => anyOf.includes(protocol))
-      if (serves && connection.status === 'open')
-        found.set(connection.remotePeer.toString(), { connection, protocols })
-    }
-    const rank = (peer: string) => {
+  async #peers(...anyOf: string[]): Promise<ServingPeer[]> {
+    const found = this.#node ? await peersServing(this.#node.libp2p, anyOf) : []
+    const rank = ({ connection }: ServingPeer) => {
+      const peer = connection.remotePeer.toString()
       const index = this.#config.peers.findIndex((address) => address.endsWith(peer))
       return index < 0 ? this.#config.peers.length : index
     }
-    return [...found].sort(([left], [right]) => rank(left) - rank(right)).map(([, peer]) => peer)
+    return found.sort((left, right) => rank(left) - rank(right))
   }
 
   #deadline(signal: AbortSignal): AbortSignal {

@@ -1,7 +1,9 @@
 /** A wallet's light client over the unmodified SDK, in one call. For tests, the demo and latency research; offline. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createLightNode, Protocols } from '@waku/sdk'
+import { createLightNode, type LightNode } from '@waku/sdk'
+import { codecs } from '../wire/codecs.ts'
 import { messageHash, toNanoseconds } from '../wire/message.ts'
+import { protocolsOf } from '../wire/peers.ts'
 
 export interface LightClientOptions {
   /** WebSocket multiaddr of a service node, with its peer id. */
@@ -13,30 +15,32 @@ export interface LightClientOptions {
   useLegacyLightPush?: boolean
 }
 
+/** Hears one message of the network. */
+export type FrameListener = (frame: Uint8Array, contentTopic: string) => void
+
 export interface LightClient {
   /**
    * Publishes a frame and resolves with the message hash in hexadecimal. Tries again with the same timestamp, so that the
-   * network drops repeats; rejects when no try succeeded.
+   * network drops repeats; rejects when it is refused, or no try succeeded.
    */
   publishFrame(contentTopic: string, frame: Uint8Array, options?: { ephemeral?: boolean }): Promise<string>
-  /** Hears frames, by Filter from now on; after a lost connection also from the Store. Resolves when subscribed. */
-  subscribe(
-    contentTopics: string[],
-    onFrame: (frame: Uint8Array, contentTopic: string) => void,
-  ): Promise<void>
-  /** Frames that the Store keeps since a time (Unix milliseconds), oldest first. */
+  /** Hears frames by Filter from now on, and after a lost connection from the Store. Resolves when subscribed. */
+  subscribe(contentTopics: string[], onFrame: FrameListener): Promise<void>
+  /** Frames that the Store has kept since a time (Unix milliseconds, at most 23 hours ago), oldest first. */
   catchUp(contentTopics: string[], since: number): Promise<Uint8Array[]>
-  /** Ends the connection. The SDK may leave timers behind: a program that is done calls `process.exit`. */
+  /** Ends the connection and the SDK's subscription timers. */
   stop(): Promise<void>
 }
 
+type Decoder = ReturnType<LightNode['createDecoder']>
+
 const CONNECT_TIMEOUT_MS = 20_000
 const PUBLISH_TRIES = 20
-const TRY_PAUSE_MS = 250
-const REDIAL_MS = 250
+const PAUSE_MS = 250
 const CATCH_UP_OVERLAP_MS = 60_000
+const STORE_RANGE_MS = 23 * 3_600_000
 
-/** Connects and waits until the node's protocols are known. */
+/** Connects and waits until the node's protocols are known. Rejects when the node cannot be reached in 20 s. */
 export async function connectLightClient(options: LightClientOptions): Promise<LightClient> {
   const { multiaddr, clusterId, shards, useLegacyLightPush: useLegacy = false } = options
   const node = await createLightNode({
@@ -47,68 +51,18 @@ export async function connectLightClient(options: LightClientOptions): Promise<L
     lightPush: { autoRetry: false },
   })
   await node.start()
-  const stopped = new AbortController()
-  const resumers = new Set<(since: number) => Promise<void>>()
-  let lastConnected = Date.now()
-
-  /** Dials until stopped: the SDK itself waits up to a minute after a failed dial. */
-  async function stayConnected(): Promise<void> {
-    let wasLost = false
-    while (!stopped.signal.aborted) {
-      try {
-        if (node.libp2p.getPeers().length === 0) {
-          wasLost = true
-          await node.dial(multiaddr)
-        } else if (wasLost) {
-          wasLost = false
-          const since = lastConnected
-          for (const resume of resumers) await resume(since)
-        } else lastConnected = Date.now()
-      } catch {
-        // The node is away, or went away again: the next round tries anew.
-        wasLost = true
-      }
-      await sleep(REDIAL_MS, undefined, { ref: false })
-    }
-  }
-
   try {
     await node.dial(multiaddr)
-    await ready()
+    await untilServed(node)
   } catch (error) {
     await node.stop()
     throw error
   }
-  void stayConnected()
-
-  async function ready(): Promise<void> {
-    const deadline = Date.now() + CONNECT_TIMEOUT_MS
-    const needed = [node.lightPush, node.filter, node.store].flatMap((protocol) => protocol?.multicodec ?? [])
-    for (;;) {
-      const [peer] = await node.libp2p.peerStore.all()
-      const served = peer?.protocols ?? []
-      if (needed.filter((codec) => served.includes(codec)).length >= Object.keys(Protocols).length - 1) return
-      if (Date.now() > deadline) throw new Error('The Waku node does not serve Light Push, Filter and Store')
-      await sleep(20)
-    }
-  }
-
-  async function catchUp(contentTopics: string[], since: number): Promise<Uint8Array[]> {
-    const decoders = contentTopics.map((contentTopic) => node.createDecoder({ contentTopic }))
-    const frames: Uint8Array[] = []
-    // One millisecond earlier: the SDK rounds the start through a double, at times above the first message.
-    const timeStart = new Date(Math.max(since - 1, Date.now() - 23 * 3_600_000))
-    for await (const page of node.store.queryGenerator(decoders, {
-      timeStart,
-      timeEnd: new Date(Date.now() + 30_000),
-    })) {
-      for (const pending of page) {
-        const message = await pending
-        if (message) frames.push(message.payload)
-      }
-    }
-    return frames
-  }
+  const stopped = new AbortController()
+  const resumers: ((since: number) => Promise<void>)[] = []
+  const staying = stayConnected(node, multiaddr, stopped.signal, async (since) => {
+    for (const resume of resumers) await resume(since)
+  })
 
   return {
     async publishFrame(contentTopic, frame, { ephemeral = false } = {}) {
@@ -118,49 +72,96 @@ export async function connectLightClient(options: LightClientOptions): Promise<L
       for (let attempt = 0; attempt < PUBLISH_TRIES; attempt++) {
         const result = await node.lightPush.send(encoder, { payload: frame, timestamp }, { useLegacy })
         if (result.successes.length > 0) {
-          const hash = messageHash(encoder.pubsubTopic, {
-            payload: frame,
-            contentTopic,
-            timestamp: toNanoseconds(timestamp.getTime()),
-          })
-          return Buffer.from(hash).toString('hex')
+          const message = { payload: frame, contentTopic, timestamp: toNanoseconds(timestamp.getTime()) }
+          return Buffer.from(messageHash(encoder.pubsubTopic, message)).toString('hex')
         }
         failure = result.failures.map(({ error }) => error).join(', ')
         if (/reject|size|payload/i.test(failure)) break
-        await sleep(TRY_PAUSE_MS)
+        await sleep(PAUSE_MS)
       }
       throw new Error(`Light Push failed: ${failure}`)
     },
 
     async subscribe(contentTopics, onFrame) {
       const seen = new Set<string>()
-      const take = (frame: Uint8Array, contentTopic: string, hash: string) => {
-        if (seen.has(hash)) return
-        seen.add(hash)
-        onFrame(frame, contentTopic)
+      const take = (message: { payload: Uint8Array; contentTopic: string; hashStr: string } | undefined) => {
+        if (!message || seen.has(message.hashStr)) return
+        seen.add(message.hashStr)
+        onFrame(message.payload, message.contentTopic)
       }
       const decoders = contentTopics.map((contentTopic) => node.createDecoder({ contentTopic }))
-      const subscribed = await node.filter.subscribe(decoders, (message) => {
-        if (message) take(message.payload, message.contentTopic, message.hashStr)
-      })
-      if (!subscribed) throw new Error('The Waku node refused the Filter subscription')
-      resumers.add(async (since) => {
-        const timeStart = new Date(since - CATCH_UP_OVERLAP_MS)
-        for await (const page of node.store.queryGenerator(decoders, { timeStart })) {
-          for (const pending of page) {
-            const message = await pending
-            if (message) take(message.payload, message.contentTopic, message.hashStr)
-          }
-        }
+      if (!(await node.filter.subscribe(decoders, take)))
+        throw new Error('The Waku node refused the Filter subscription')
+      resumers.push(async (since) => {
+        for await (const message of stored(node, decoders, since - CATCH_UP_OVERLAP_MS)) take(message)
       })
     },
 
-    catchUp,
+    async catchUp(contentTopics, since) {
+      const decoders = contentTopics.map((contentTopic) => node.createDecoder({ contentTopic }))
+      const frames: Uint8Array[] = []
+      for await (const { payload } of stored(node, decoders, since)) frames.push(payload)
+      return frames
+    },
 
     async stop() {
       stopped.abort()
+      await staying
       node.filter.unsubscribeAll()
       await node.stop()
     },
+  }
+}
+
+/** Messages of the Store since a time; each page is taken before the next is asked for. */
+async function* stored(node: LightNode, decoders: Decoder[], since: number) {
+  // One millisecond earlier: the SDK rounds the start through a double, at times above the first message. And at most 24
+  // hours, because it drops the rest of longer ranges.
+  const timeStart = new Date(Math.max(since - 1, Date.now() - STORE_RANGE_MS))
+  const timeEnd = new Date(Date.now() + CATCH_UP_OVERLAP_MS)
+  for await (const page of node.store.queryGenerator(decoders, { timeStart, timeEnd })) {
+    for (const pending of page) {
+      const message = await pending
+      if (message) yield message
+    }
+  }
+}
+
+async function untilServed(node: LightNode): Promise<void> {
+  const deadline = Date.now() + CONNECT_TIMEOUT_MS
+  while (Date.now() < deadline) {
+    const [peer] = node.libp2p.getPeers()
+    const served = peer ? await protocolsOf(node.libp2p, peer) : []
+    const pushes = served.includes(codecs.lightPushV3) || served.includes(codecs.lightPushV2)
+    if (pushes && served.includes(codecs.filterSubscribe) && served.includes(codecs.store)) return
+    await sleep(20)
+  }
+  throw new Error('The Waku node does not serve Light Push, Filter and Store')
+}
+
+/** Dials again whenever the connection is lost: the SDK itself waits up to a minute after a failed dial. */
+async function stayConnected(
+  node: LightNode,
+  multiaddr: string,
+  signal: AbortSignal,
+  resume: (since: number) => Promise<void>,
+): Promise<void> {
+  let connectedAt = Date.now()
+  let wasLost = false
+  while (!signal.aborted) {
+    try {
+      if (node.libp2p.getPeers().length === 0) {
+        wasLost = true
+        await node.dial(multiaddr)
+      } else if (wasLost) {
+        await untilServed(node)
+        await resume(connectedAt)
+        wasLost = false
+      } else connectedAt = Date.now()
+    } catch {
+      // The node is away, or went away again: the next round dials anew.
+      wasLost = true
+    }
+    await sleep(PAUSE_MS)
   }
 }
