@@ -1,11 +1,13 @@
 /**
  * `npm run generate`: writes every generated file. With `--check` it writes nothing and exits 1 when one is not fresh.
- * Sources: the zod schemas of the configuration, the registry of problems, the routes, the metrics, the adapters' manifests.
+ * Sources: the zod schemas of the configuration, the registry of problems, the routes, the metrics, the adapters' manifests,
+ * the envelope's test vectors.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { renderCapabilitiesReference } from '../src/adapter/reference.ts'
 import { renderConfigReference, renderConfigSchema } from '../src/config/reference.ts'
 import { renderErrorsReference, renderMetricsReference, renderOpenApi } from '../src/http/index.ts'
+import { renderEnvelopeReference } from './envelope-vectors.ts'
 
 export const generated: Record<string, () => string | Promise<string>> = {
   'config/schema.json': renderConfigSchema,
@@ -14,6 +16,10 @@ export const generated: Record<string, () => string | Promise<string>> = {
   'docs/reference/errors.md': renderErrorsReference,
   'docs/reference/metrics.md': renderMetricsReference,
   'docs/reference/openapi.json': renderOpenApi,
+  'docs/reference/envelope-v1.md': async () =>
+    renderEnvelopeReference(
+      await readFile(new URL('../docs/reference/envelope-v1.md', import.meta.url), 'utf8'),
+    ),
 }
 
 /** Paths of the generated files that differ from what would be written. */
