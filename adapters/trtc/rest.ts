@@ -142,7 +142,7 @@ export function createRestClient(
       sdkappid: String(config.sdkAppId),
       identifier: config.adminUserId,
       usersig: adminSignature(),
-      random: String(new DataView(random.bytes(4).buffer).getUint32(0)),
+      random: String(Math.floor(random.fraction() * 0x1_0000_0000)),
       contenttype: 'json',
     })
     if (signal.aborted) throw transportError(command, signal.reason, effect, false)

@@ -1,12 +1,6 @@
 /** What this adapter's network tests share: a gateway's side that is joined to a sandbox, and real clients. */
-import type { Adapter, Clock, SendIntent } from '../../src/adapter/index.ts'
-import { randomFrame, randomHex } from '../../src/adapter/testing/bytes.ts'
-import {
-  createRecordingContext,
-  type RecordingContext,
-  type RecordingContextOptions,
-} from '../../src/adapter/testing/context.ts'
-import { serveWebhooks } from '../../src/adapter/testing/webhooks.ts'
+import { randomBytes } from 'node:crypto'
+import type { Adapter, AdapterContext, Clock, SendIntent, WebhookFacet } from '../../src/adapter/index.ts'
 import definition from './index.ts'
 import { type ChatClient, connectChatClient } from './sandbox/chat-client.ts'
 import type { TrtcSandbox } from './sandbox/index.ts'
@@ -16,23 +10,32 @@ export const never = new AbortController().signal
 export const alice = `eip155:*:0x${'a1'.repeat(20)}`
 export const bob = `eip155:*:0x${'b2'.repeat(20)}`
 
-export interface Joined {
+export interface Joined<Context extends AdapterContext = AdapterContext> {
   adapter: Adapter
-  context: RecordingContext
+  context: Context
   addressOf(wallet: string): string
+  /** Of Alice's for Bob, with a random frame. */
   intent(change?: Partial<SendIntent>): SendIntent
   close(): Promise<void>
 }
 
+export interface JoinOptions<Context extends AdapterContext> {
+  sandbox: TrtcSandbox
+  context: Context
+  /** Serves the adapter's webhooks as the gateway does. */
+  serveWebhooks(network: string, facet: WebhookFacet): Promise<{ baseUrl: string; close(): Promise<void> }>
+  /** On top of the sandbox's `gatewayConfig`. */
+  config?: object
+}
+
 /** Makes an adapter, serves its webhooks and starts it. */
-export async function join(
-  sandbox: TrtcSandbox,
-  options: RecordingContextOptions & { config?: object } = {},
-): Promise<Joined> {
-  const context = createRecordingContext(options)
+export async function joinSandbox<Context extends AdapterContext>(
+  options: JoinOptions<Context>,
+): Promise<Joined<Context>> {
+  const { sandbox, context } = options
   const config = definition.config.parse({ ...sandbox.gatewayConfig, ...options.config })
   const adapter = definition.create(config, context)
-  const webhooks = await serveWebhooks('trtc', adapter.webhook!)
+  const webhooks = await options.serveWebhooks('trtc', adapter.webhook!)
   sandbox.connectGateway({ baseUrl: webhooks.baseUrl })
   await adapter.start(never)
   const addressOf = (wallet: string) => adapter.identity?.addressOf(wallet) ?? ''
@@ -41,7 +44,7 @@ export async function join(
     context,
     addressOf,
     intent: (change) => ({
-      transactionId: randomHex(16),
+      transactionId: randomBytes(16).toString('hex'),
       envelopeId: randomFrame(32),
       frame: randomFrame(),
       to: { wallet: bob, address: addressOf(bob) },
@@ -61,13 +64,27 @@ export async function join(
 
 /** A real client with the credentials that the adapter issues to the wallet. */
 export async function clientOf(joined: Joined, wallet: string): Promise<ChatClient> {
-  const issued = await joined.adapter.credentials!.issue({ wallet, address: joined.addressOf(wallet) }, never)
+  const endpoint = { wallet, address: joined.addressOf(wallet) }
+  const issued = await joined.adapter.credentials!.issue(endpoint, never)
   return connectChatClient({
     sdkAppId: Number(issued.sdkAppId),
     userId: String(issued.userId),
     userSig: String(issued.userSig),
     proxyServer: String(issued.proxyServer),
   })
+}
+
+export function randomFrame(length = 64): Uint8Array {
+  return Uint8Array.from(randomBytes(length))
+}
+
+export function sameBytes(left: Uint8Array | null, right: Uint8Array): boolean {
+  return left !== null && Buffer.compare(left, right) === 0
+}
+
+/** Resolves with the message that carries `frame`. */
+export function arrived(client: ChatClient, frame: Uint8Array) {
+  return client.waitFor((message) => sameBytes(message.frame, frame))
 }
 
 /** A clock that `shift` moves, for two sides that must not agree on the time. */
