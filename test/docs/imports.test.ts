@@ -31,9 +31,9 @@ const edges: Edge[] = [...sources.values()].flatMap((from) =>
 )
 
 const isBuiltin = (specifier: string) => specifier.startsWith('node:') || builtins.has(specifier)
-/** Code that only developers run: may use development dependencies. */
 /** Tests and what only tests use: it stands in a folder `testing`. */
 const isTestCode = (path: string) => /(\.test\.ts|(^|\/)testing(\/.+)?\.ts)$/.test(path)
+/** Code that only developers run: may use development dependencies. */
 const isForDevelopers = (path: string) => isTestCode(path) || /^(test|scripts)\//.test(path)
 
 const show = (broken: Edge[]) =>
