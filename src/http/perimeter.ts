@@ -18,8 +18,13 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
 }
 
-/** Never limited, so that a flood from one address does not make the gateway look dead to its supervisor. */
-const UNLIMITED = new Set(['/healthz', '/readyz', '/metrics'])
+/**
+ * Not counted by address. Health: a flood must not make the gateway look dead to its supervisor. Webhooks: all of a network
+ * come from a few addresses, and the adapter refuses those without the secret before it looks at them.
+ */
+function isUnlimited(path: string): boolean {
+  return path === '/healthz' || path === '/readyz' || path.startsWith('/hooks/')
+}
 
 export function perimeter(services: HttpServices): MiddlewareHandler<AppEnv> {
   const { settings, clock, metrics, rates } = services
@@ -31,7 +36,7 @@ export function perimeter(services: HttpServices): MiddlewareHandler<AppEnv> {
     context.set('address', clientAddress(context.env?.incoming, settings.trustProxy))
 
     if (isPreflight(context)) context.res = new Response(null, { status: 204 })
-    else if (UNLIMITED.has(context.req.path)) await next()
+    else if (isUnlimited(context.req.path)) await next()
     else {
       const limited = limitError(rates.address.take(context.get('address')), 'address')
       if (!limited) await next()

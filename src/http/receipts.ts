@@ -12,7 +12,8 @@ const fields = {
     .string()
     .regex(/^[a-z][a-z0-9-]{1,31}$/)
     .openapi({
-      description: '`http`, `socket` or the network over which it came.',
+      description:
+        '`http` for the gateway’s API (stream, socket, inbox), else the network over which it came.',
       example: 'waku',
     }),
   kind: z.enum(['delivered', 'read']),
