@@ -24,6 +24,8 @@ export interface Outbox {
   stop(signal: AbortSignal): Promise<void>
   /** Takes deliveries that were stored just now. */
   offer(deliveries: Delivery[]): void
+  /** Takes a delivery that was ended and is to be sent again. */
+  again(delivery: Delivery): void
   /** A delivery was settled elsewhere, e.g. by an echo: it holds its lane no longer, and its route is done. */
   settled(delivery: Delivery): Promise<void>
   /** Connection of a network. `down`: not merely on its way up. */
@@ -233,6 +235,9 @@ export function createOutbox(context: RelayContext, frames: Frames, ranking: Ran
         const shared = places.indexOf(places[index]!) !== places.lastIndexOf(places[index]!)
         take(delivery, { grouped: grouped.has(delivery.wallet), shared })
       })
+    },
+    again(delivery) {
+      take(delivery)
     },
     async settled(delivery) {
       lanes.release(delivery.network, delivery.id)

@@ -9,8 +9,8 @@ import type { Relay } from './types.ts'
 const CURSOR = 'relay/last-walk'
 /** Pairs of addresses that are asked for at most, the latest first. */
 const MAX_PAIRS = 1_000
-/** A walk that takes longer than so many intervals is given up; the next one starts where it had started. */
-const MAX_INTERVALS = 10
+/** A walk that takes longer is given up, milliseconds. The next one starts where it had started, and gets on faster. */
+const LONGEST_WALK_MS = 1_800_000
 
 /** Walks histories, because streams lose messages. */
 export interface Reconciler {
@@ -67,8 +67,8 @@ export function createReconciler(context: RelayContext, hear: Relay['hear']): Re
 
   /** An adapter that does not end when it is told to holds up nothing but itself. */
   function walkInTime(network: string, signal: AbortSignal): Promise<{ heard: number; accepted: number }> {
-    const milliseconds = settings.reconcileIntervalMs * MAX_INTERVALS
-    return withDeadline(clock, { milliseconds, graceMs: OBEY_MS, signal }, (until) => walkNow(network, until))
+    const limits = { milliseconds: LONGEST_WALK_MS, graceMs: OBEY_MS, signal }
+    return withDeadline(clock, limits, (until) => walkNow(network, until))
   }
 
   function inBackground(network: string): void {

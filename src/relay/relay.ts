@@ -138,7 +138,7 @@ export function createRelay(parts: RelayParts): Relay {
             'Only dead and superseded deliveries of envelopes that have not expired can be sent again',
           )
         }
-        outbox.offer([result.delivery])
+        outbox.again(result.delivery)
         return result.delivery
       }),
   }

@@ -1,0 +1,109 @@
+import type { Inbound } from '../adapter/index.ts'
+import {
+  EnvelopeError,
+  type EnvelopeHeader,
+  FLAGS,
+  type Hop,
+  type SealedEnvelope,
+  verifySealed,
+} from '../envelope/index.ts'
+import type { DeviceStatus } from '../identity/types.ts'
+import { RelayError, type RelayErrorCode } from './errors.ts'
+import type { Frames } from './frames.ts'
+import type { RelayContext } from './parts.ts'
+
+/** An envelope on its way in. */
+export interface Entry {
+  envelope: SealedEnvelope
+  via: string
+  trace: Hop[]
+  certificate: Uint8Array | null
+  inbound: Inbound | null
+  receivedAt: number
+  monotonic: number
+}
+
+const DEVICE_REFUSALS: Record<
+  Exclude<DeviceStatus, 'certified'>,
+  { code: RelayErrorCode; message: string }
+> = {
+  unknown: {
+    code: 'device-unknown',
+    message: 'The sender has not certified this device; sign in with it first',
+  },
+  expired: { code: 'device-expired', message: 'The certificate of this device has expired; sign in again' },
+  revoked: { code: 'device-revoked', message: 'The sender has revoked this device' },
+  certificateInvalid: {
+    code: 'device-certificate-invalid',
+    message: 'The certificate beside the envelope does not certify its device',
+  },
+}
+
+/** A hop envelope is attested by a gateway that the recipient enrolled. Throws `envelope-mode-unsupported`: there are no enrolments. */
+export function requireSealed({ flags }: EnvelopeHeader): void {
+  if ((flags & FLAGS.hop) !== 0) {
+    throw new RelayError('envelope-mode-unsupported', 'This gateway takes no envelopes with the hop flag')
+  }
+}
+
+/** What an envelope is checked for, each refusal with its own code. */
+export interface Checks {
+  /** Clock and ttl, and the number of recipients. */
+  times(entry: Entry): void
+  /** The sender certified the device, and the device signed the envelope. */
+  sender(entry: Entry): Promise<void>
+  /**
+   * A copy from which wraps were dropped on the way must still hold one for each recipient served here: it would take the
+   * id, and a complete copy would then come as a duplicate.
+   */
+  wraps(entry: Entry, recipients: string[]): Promise<void>
+}
+
+export function createChecks(context: RelayContext, frames: Frames): Checks {
+  const { trust, settings } = context
+
+  function checkTimes({ envelope, receivedAt: now }: Entry): void {
+    const { created, ttl, to } = envelope.header
+    if (to.length > settings.maxRecipients) {
+      throw new RelayError(
+        'envelope-too-many-recipients',
+        `${to.length} recipients, this gateway takes ${settings.maxRecipients}; send several envelopes`,
+      )
+    }
+    if (created > now + settings.maxFutureMs) {
+      throw new RelayError('envelope-from-future', 'created lies in the future; set the clock of the device')
+    }
+    if (ttl !== 0 && created + ttl * 1000 <= now) {
+      throw new RelayError('envelope-expired', 'The envelope has outlived its ttl; seal it anew')
+    }
+  }
+
+  async function checkSender({ envelope, certificate, receivedAt }: Entry): Promise<void> {
+    const { from: wallet, device } = envelope.header
+    const status = await trust.deviceStatus({ wallet, device, certificate, receivedAt })
+    if (status !== 'certified') {
+      throw new RelayError(DEVICE_REFUSALS[status].code, DEVICE_REFUSALS[status].message)
+    }
+    if (!(await verifySealed(envelope, context.verify))) {
+      throw new EnvelopeError(
+        'envelope-signature-invalid',
+        'The device that the header names did not sign this envelope',
+      )
+    }
+  }
+
+  async function checkWraps({ envelope, receivedAt }: Entry, recipients: string[]): Promise<void> {
+    if (envelope.wraps.length === envelope.wrapDigests.length) return
+    const opens = await Promise.all(
+      recipients.map((wallet) => frames.opensFor(envelope.bytes, wallet, receivedAt)),
+    )
+    if (opens.includes(false)) {
+      throw new RelayError(
+        'envelope-wraps-missing',
+        'This copy lacks key wraps of a recipient served here; send a complete one',
+      )
+    }
+  }
+
+  return { times: checkTimes, sender: checkSender, wraps: checkWraps }
+}

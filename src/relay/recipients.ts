@@ -1,0 +1,88 @@
+import type { NewDelivery } from '../store/port.ts'
+import type { Entry } from './checks.ts'
+import { RelayError } from './errors.ts'
+import { maySendOn } from './loop-guard.ts'
+import type { RelayContext } from './parts.ts'
+import type { Ranking } from './ranking.ts'
+import { planDeliveries } from './route.ts'
+
+/** Wallets of `to`, by where they are. */
+export interface Recipients {
+  /** Served by this gateway. */
+  here: string[]
+  /** Reached on networks where anyone can be addressed. */
+  elsewhere: string[]
+  senderServed: boolean
+}
+
+/** Finds out where an envelope goes. */
+export interface Resolver {
+  /** Who of the recipients is served here and who is reached elsewhere. Throws `recipient-unreachable`. */
+  recipientsOf(entry: Entry): Promise<Recipients>
+  /** The deliveries to all of them, by their routes. */
+  plan(entry: Entry, recipients: Recipients): Promise<NewDelivery[]>
+}
+
+export function createResolver(context: RelayContext, ranking: Ranking): Resolver {
+  const { directory, networks } = context
+  let names: readonly string[] | null = null
+
+  /** The set of networks does not change while a gateway runs, and a full status is costly to ask for. */
+  function networkNames(): readonly string[] {
+    names ??= networks.list().map(({ network }) => network)
+    return names
+  }
+
+  /** Addresses of a wallet that this gateway does not serve, on networks where anyone can be addressed. */
+  function reachable(wallet: string): { network: string; address: string }[] {
+    return networkNames().flatMap((network) => {
+      const adapter = networks.get(network)?.adapter
+      const address = adapter?.capabilities().reachesAnyone && adapter.identity?.addressOf(wallet)
+      return address ? [{ network, address }] : []
+    })
+  }
+
+  async function recipientsOf({ envelope, inbound }: Entry): Promise<Recipients> {
+    const { from, to } = envelope.header
+    const [senderServed = false, ...served] = await Promise.all(
+      [from, ...to].map((wallet) => directory.isServed(wallet)),
+    )
+    const here = to.filter((_, index) => served[index])
+    // No open relay: what is heard on a network goes on to the wallets of this gateway and to nobody else.
+    const elsewhere = inbound ? [] : to.filter((_, index) => !served[index])
+    if (here.length + elsewhere.length === 0 || elsewhere.some((wallet) => reachable(wallet).length === 0)) {
+      throw new RelayError(
+        'recipient-unreachable',
+        'A recipient has not signed in here and no network reaches it',
+      )
+    }
+    return { here, elsewhere, senderServed }
+  }
+
+  async function plan(entry: Entry, { here, elsewhere }: Recipients): Promise<NewDelivery[]> {
+    // A frame at the end of its trace reaches inboxes and goes no further.
+    if (!maySendOn(entry.trace)) return []
+    const { envelope, inbound, receivedAt, via } = entry
+    const planned = await Promise.all(
+      [...here, ...elsewhere].map(async (wallet) => {
+        const [route, endpoints] = await Promise.all([
+          directory.route(wallet),
+          here.includes(wallet) ? directory.endpoints(wallet) : reachable(wallet),
+        ])
+        return planDeliveries({
+          envelopeId: envelope.id,
+          wallet,
+          route,
+          endpoints,
+          networks: networkNames(),
+          ranking,
+          heardAt: inbound ? { network: via, address: inbound.to } : null,
+          now: receivedAt,
+        })
+      }),
+    )
+    return planned.flat()
+  }
+
+  return { recipientsOf, plan }
+}
