@@ -1,0 +1,327 @@
+/**
+ * Kills the gateway with SIGKILL at random moments while wallets send over HTTP and over the networks themselves, starts it
+ * again on the same data, and compares at the end what was promised with what is there.
+ */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from '../../src/adapter/testing/index.ts'
+import type { Journey } from '../../src/client/index.ts'
+import { createGatewayProcess, freePort, type GatewayProcess } from './gateway-process.ts'
+import { copyViolations, createLedger, inboxViolations, type Ledger, shownTwice } from './ledger.ts'
+import { chaosNetworks, type RunningNetwork } from './networks/index.ts'
+import { createPerson, isAway, type Person, seal } from './people.ts'
+import { type SeededRandom, seededRandom } from './random.ts'
+
+/** Share of kills that hit the gateway while it starts. */
+const KILLED_AT_START = 0.25
+/** Longest life of a gateway that answers, in milliseconds. */
+const LONGEST_LIFE_MS = 500
+const PAUSE_BETWEEN_SENDS_MS = 12
+const CONVERGENCE_LIMIT_MS = 120_000
+const ADMIN_TOKEN = 'chaos-admin-token-of-this-run'
+
+export interface CrashOptions {
+  kills: number
+  seed: number
+  /** Names of the networks. */
+  networks: readonly string[]
+  onProgress?(text: string): void
+  signal?: AbortSignal
+}
+
+export interface CrashReport {
+  seed: number
+  networks: readonly string[]
+  kills: number
+  killedAtStart: number
+  /** Envelopes by way: sent, and acknowledged. */
+  ways: Record<string, { sent: number; acknowledged: number }>
+  /** Milliseconds from the last start until everything acknowledged was in its inbox and every delivery had ended. */
+  convergedAfterMs: number
+  /** Copies beyond the first that the networks hold, each after an uncertain outcome. */
+  repeats: number
+  /** Median milliseconds from the start of a process to its first answer. */
+  medianStartMs: number
+  seconds: number
+  /** Broken promises. Empty when all hold. */
+  violations: string[]
+}
+
+/** Runs the harness once. Rejects only when the harness itself fails; broken promises are in the report. */
+export async function runCrash(options: CrashOptions): Promise<CrashReport> {
+  const directory = await mkdtemp(join(tmpdir(), 'causeway-crash-'))
+  const stopping: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })]
+  try {
+    return await run(options, directory, stopping)
+  } finally {
+    for (const step of stopping.reverse()) await step()
+  }
+}
+
+async function run(
+  options: CrashOptions,
+  directory: string,
+  stopping: (() => Promise<unknown>)[],
+): Promise<CrashReport> {
+  const startedAt = performance.now()
+  const random = seededRandom(options.seed)
+  const networks: RunningNetwork[] = []
+  for (const name of options.networks) {
+    const folder = join(directory, name)
+    await mkdir(folder)
+    const network = await chaosNetworks[name]?.start({ random: random.fork(name), directory: folder })
+    if (!network) throw new RangeError(`no network "${name}" in the harness`)
+    networks.push(network)
+    stopping.push(() => network.stop())
+  }
+  const gateway = await createGatewayProcess({ directory, port: await freePort(), values: values(networks) })
+  stopping.push(() => gateway.kill())
+  gateway.spawn()
+  await gateway.ready()
+  for (const network of networks) await network.connectGateway(gateway.port)
+  const people: Person[] = []
+  for (const name of ['Ada', 'Ben', 'Cleo']) people.push(await createPerson(name, gateway.url))
+  stopping.push(() => Promise.all(people.map((person) => person.close())))
+  await Promise.all(networks.flatMap((network) => people.map((person) => network.join(person))))
+
+  const ledger = createLedger()
+  const traffic = startTraffic({ people, networks, ledger, random: random.fork('traffic') })
+  stopping.push(() => traffic.stop())
+  await waitFor(() => (ledger.acknowledged().length > 10 * networks.length ? true : traffic.failure()), {
+    what: 'first messages',
+  })
+  const kills = await killAndRestart(gateway, options, random.fork('kills'))
+  await traffic.stop()
+  const failure = traffic.failure()
+  if (failure) throw failure
+
+  const restartedAt = performance.now()
+  const open = await converged(gateway, ledger, people)
+  const convergedAfterMs = Math.round(performance.now() - restartedAt)
+  const violations = [...open, ...(await inboxViolations(ledger, people)), ...shownTwice(people)]
+  for (const { name, complaints } of people) violations.push(...complaints.map((text) => `${name}: ${text}`))
+  let repeats = 0
+  for (const network of networks) {
+    const copies = await network.copies(people)
+    const journeys = await journeysOf(ledger, copies)
+    const result = copyViolations({ network: network.name, copies, ledger, journeys })
+    violations.push(...result.violations)
+    repeats += result.repeats
+  }
+  await Promise.all(people.map((person) => person.close()))
+  await gateway.stop()
+  violations.push(...databaseViolations(join(gateway.dataDirectory, 'causeway.db')))
+  return {
+    seed: options.seed,
+    networks: options.networks,
+    kills: options.kills,
+    killedAtStart: kills.atStart,
+    ways: countWays(ledger),
+    convergedAfterMs,
+    repeats,
+    medianStartMs: kills.medianStartMs,
+    seconds: Math.round((performance.now() - startedAt) / 1000),
+    violations,
+  }
+}
+
+function values(networks: RunningNetwork[]): Record<string, unknown> {
+  return {
+    networks: Object.fromEntries(networks.map(({ name, gatewayConfig }) => [name, gatewayConfig])),
+    relay: { reconcileIntervalMs: 5_000 },
+    limits: {
+      walletPerSecond: 10_000,
+      walletBurst: 10_000,
+      addressPerSecond: 100_000,
+      addressBurst: 100_000,
+      signInsPerMinute: 1_000,
+      streamsPerWallet: 1_000,
+    },
+    admin: { token: ADMIN_TOKEN },
+    log: { level: 'error' },
+  }
+}
+
+/** Leaves the gateway running. */
+async function killAndRestart(
+  gateway: GatewayProcess,
+  { kills, onProgress, signal }: CrashOptions,
+  random: SeededRandom,
+): Promise<{ atStart: number; medianStartMs: number }> {
+  const startTimes: number[] = []
+  let atStart = 0
+  for (let kill = 1; kill <= kills; kill++) {
+    signal?.throwIfAborted()
+    if (gateway.running()) {
+      await sleep(random.between(0, LONGEST_LIFE_MS))
+      await gateway.kill()
+    } else {
+      gateway.spawn()
+      const typical = median(startTimes) || 1_000
+      await sleep(random.between(0, Math.round(typical * 1.1)))
+      await gateway.kill()
+      atStart++
+    }
+    if (kill < kills && random.chance(KILLED_AT_START)) continue
+    const spawnedAt = performance.now()
+    gateway.spawn()
+    await gateway.ready()
+    startTimes.push(performance.now() - spawnedAt)
+    if (kill % 10 === 0) onProgress?.(`${kill} of ${kills} kills`)
+  }
+  return { atStart, medianStartMs: Math.round(median(startTimes)) }
+}
+
+interface Traffic {
+  /** An error that is not merely the gateway being away. */
+  failure(): Error | null
+  /** Lets sends under way end. */
+  stop(): Promise<void>
+}
+
+/** Every way sends on and on, each at its own pace. */
+function startTraffic(options: {
+  people: readonly Person[]
+  networks: readonly RunningNetwork[]
+  ledger: Ledger
+  random: SeededRandom
+}): Traffic {
+  const { people, networks, ledger } = options
+  const stopped = new AbortController()
+  let failure: Error | null = null
+
+  async function drive(
+    way: string,
+    random: SeededRandom,
+    send: (from: Person, to: Person, message: Awaited<ReturnType<typeof seal>>) => Promise<boolean>,
+  ): Promise<void> {
+    for (let count = 1; !stopped.signal.aborted; count++) {
+      const from = random.pick(people)
+      const to = random.pick(people.filter((person) => person !== from))
+      const message = await seal(from, { to: to.client.account, text: `${way} ${count}` }, stopped.signal)
+      const record = { id: message.id, from, to, way, acknowledgedAt: null as number | null }
+      ledger.sent.push(record)
+      if (await send(from, to, message)) record.acknowledgedAt = Date.now()
+      await sleep(PAUSE_BETWEEN_SENDS_MS)
+    }
+  }
+
+  /** Half of the senders try again until it is acknowledged, as a good client does; the others leave it at that. */
+  const overHttp = (random: SeededRandom) =>
+    drive('http', random, async (from, _to, message) => {
+      const patient = random.chance(0.5)
+      for (;;) {
+        try {
+          await from.client.submit(message)
+          return true
+        } catch (error) {
+          if (!isAway(error)) throw error
+          if (!patient || stopped.signal.aborted) return false
+          await sleep(PAUSE_BETWEEN_SENDS_MS)
+        }
+      }
+    })
+  const overNetwork = (network: RunningNetwork, random: SeededRandom) =>
+    drive(network.name, random, async (from, to, message) => {
+      await network.send(from, to, message)
+      return true
+    })
+  const loops = [
+    ...[1, 2, 3].map((loop) => overHttp(options.random.fork(`http ${loop}`))),
+    ...networks.map((network) => overNetwork(network, options.random.fork(network.name))),
+  ].map((loop) =>
+    loop.catch((error: unknown) => {
+      if (!stopped.signal.aborted) failure = error instanceof Error ? error : new Error(String(error))
+    }),
+  )
+  return {
+    failure: () => failure,
+    async stop() {
+      stopped.abort(new Error('the traffic has ended'))
+      await Promise.all(loops)
+    },
+  }
+}
+
+/** Waits until inboxes hold everything and no delivery is open. Answers what is not so after the limit. */
+async function converged(
+  gateway: GatewayProcess,
+  ledger: Ledger,
+  people: readonly Person[],
+): Promise<string[]> {
+  let last: string[] = []
+  const deadline = performance.now() + CONVERGENCE_LIMIT_MS
+  while (performance.now() < deadline) {
+    last = await openDeliveries(gateway.url)
+    if (last.length === 0 && (await inboxViolations(ledger, people)).length === 0) return []
+    await sleep(200)
+  }
+  return last
+}
+
+/** Deliveries that have not ended, or ended badly. */
+export async function openDeliveries(url: string, adminToken = ADMIN_TOKEN): Promise<string[]> {
+  const found: string[] = []
+  for (const state of ['pending', 'dispatching', 'uncertain', 'dead']) {
+    const response = await fetch(`${url}/v1/admin/deliveries?state=${state}&limit=100`, {
+      headers: { authorization: `Bearer ${adminToken}` },
+    })
+    if (!response.ok) throw new Error(`GET /v1/admin/deliveries: ${response.status} ${await response.text()}`)
+    const { deliveries } = (await response.json()) as {
+      deliveries: { envelopeId: string; network: string; reason: string | null }[]
+    }
+    found.push(
+      ...deliveries.map(
+        ({ envelopeId, network, reason }) =>
+          `the delivery of ${envelopeId.slice(0, 12)} on ${network} is ${state} (${reason ?? 'no reason'})`,
+      ),
+    )
+  }
+  return found
+}
+
+/** Journeys of the envelopes of which a network holds more than one copy. */
+export async function journeysOf(ledger: Ledger, copies: Map<string, number>): Promise<Map<string, Journey>> {
+  const journeys = new Map<string, Journey>()
+  for (const [key, count] of copies) {
+    const id = key.slice(key.indexOf(' ') + 1)
+    const record = ledger.sent.find((sent) => sent.id === id)
+    if (count > 1 && record) journeys.set(id, await record.from.client.journey(id))
+  }
+  return journeys
+}
+
+/** Opens the database as it lies there. */
+export function databaseViolations(file: string): string[] {
+  const database = new DatabaseSync(file)
+  try {
+    const integrity = database.prepare('PRAGMA integrity_check').all() as { integrity_check: string }[]
+    const foreign = database.prepare('PRAGMA foreign_key_check').all()
+    return [
+      ...integrity
+        .filter((row) => row.integrity_check !== 'ok')
+        .map((row) => `database: ${row.integrity_check}`),
+      ...foreign.map((row) => `database: ${JSON.stringify(row)} refers to nothing`),
+    ]
+  } finally {
+    database.close()
+  }
+}
+
+function countWays(ledger: Ledger): CrashReport['ways'] {
+  const ways: CrashReport['ways'] = {}
+  for (const { way, acknowledgedAt } of ledger.sent) {
+    ways[way] ??= { sent: 0, acknowledged: 0 }
+    ways[way].sent++
+    if (acknowledgedAt !== null) ways[way].acknowledged++
+  }
+  return ways
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((left, right) => left - right)
+  return sorted[Math.floor(sorted.length / 2)] ?? 0
+}

@@ -1,0 +1,90 @@
+/** What was sent, what was promised, and whether the promises hold. */
+import type { Journey } from '../../src/client/index.ts'
+import { type Person, readInbox } from './people.ts'
+
+export interface SentRecord {
+  id: string
+  from: Person
+  to: Person
+  /** `http` or the network whose own client sent it. */
+  way: string
+  /** Unix milliseconds at which it was promised: the 202, or the network's own answer. Null: no answer came. */
+  acknowledgedAt: number | null
+}
+
+export interface Ledger {
+  sent: SentRecord[]
+  acknowledged(): SentRecord[]
+}
+
+export function createLedger(): Ledger {
+  const sent: SentRecord[] = []
+  return { sent, acknowledged: () => sent.filter(({ acknowledgedAt }) => acknowledgedAt !== null) }
+}
+
+/** Acknowledged envelopes that are not in the recipient's inbox, and whatever is in an inbox twice. Empty when all is well. */
+export async function inboxViolations(ledger: Ledger, people: readonly Person[]): Promise<string[]> {
+  const inboxes = new Map<Person, Map<string, number>>()
+  for (const person of people) inboxes.set(person, await readInbox(person))
+  const violations: string[] = []
+  for (const record of ledger.acknowledged()) {
+    for (const person of [record.to, record.from]) {
+      if ((inboxes.get(person)?.get(record.id) ?? 0) === 0) {
+        violations.push(`lost: ${describe(record)} is not in the inbox of ${person.name}`)
+      }
+    }
+  }
+  for (const [{ name }, ids] of inboxes) {
+    for (const [id, count] of ids)
+      if (count > 1) violations.push(`${id} is ${count} times in the inbox of ${name}`)
+  }
+  return violations
+}
+
+/** Messages that one person was shown more than once. */
+export function shownTwice(people: readonly Person[]): string[] {
+  return people.flatMap(({ name, shown }) =>
+    [...shown]
+      .filter(([, count]) => count > 1)
+      .map(([id, count]) => `${name} was shown ${id} ${count} times`),
+  )
+}
+
+/**
+ * Copies beyond the first at one address. Allowed is a copy more for each send whose outcome was uncertain, under the same
+ * id: the id is the key here, so another id could not hide.
+ */
+export function copyViolations(options: {
+  network: string
+  copies: Map<string, number>
+  ledger: Ledger
+  journeys: Map<string, Journey>
+}): { violations: string[]; repeats: number } {
+  const { network, copies, ledger, journeys } = options
+  const byId = new Map(ledger.sent.map((record) => [record.id, record]))
+  const violations: string[] = []
+  let repeats = 0
+  for (const [key, count] of copies) {
+    const id = key.slice(key.indexOf(' ') + 1)
+    const record = byId.get(id)
+    if (!record) {
+      violations.push(`${network} holds ${id}, which nobody sent`)
+      continue
+    }
+    if (count < 2) continue
+    repeats += count - 1
+    const uncertain = (journeys.get(id)?.checkpoints ?? []).filter(
+      (point) => point.network === network && point.status === 'uncertain',
+    ).length
+    if (count - 1 > uncertain) {
+      violations.push(
+        `${describe(record)} is ${count} times on ${network}, with ${uncertain} uncertain outcomes`,
+      )
+    }
+  }
+  return { violations, repeats }
+}
+
+export function describe({ id, from, to, way }: SentRecord): string {
+  return `${id.slice(0, 12)} from ${from.name} to ${to.name} over ${way}`
+}

@@ -1,0 +1,8 @@
+/** The networks of the harness. A later one joins by a line here. */
+import type { ChaosNetwork } from './row.ts'
+import { trtc } from './trtc.ts'
+import { waku } from './waku.ts'
+
+export const chaosNetworks: Readonly<Record<string, ChaosNetwork>> = { trtc, waku }
+
+export type { ChaosNetwork, FaultKind, RunningNetwork } from './row.ts'

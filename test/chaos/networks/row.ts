@@ -1,0 +1,72 @@
+/** What the harness needs of a network. A later network joins by adding a row to `index.ts`. */
+import type { SealedMessage } from '../../../src/client/index.ts'
+import type { Person } from '../people.ts'
+import type { SeededRandom } from '../random.ts'
+import type { TcpFault, TcpProxy } from '../tcp-proxy.ts'
+
+export interface ChaosNetwork {
+  name: string
+  start(options: NetworkOptions): Promise<RunningNetwork>
+}
+
+export interface NetworkOptions {
+  random: SeededRandom
+  /** Empty folder for the stand-in. */
+  directory: string
+}
+
+export interface RunningNetwork {
+  name: string
+  /** `networks.<network>` of a gateway that reaches the stand-in through the proxies. */
+  gatewayConfig: Record<string, unknown>
+  /** Where the gateway listens, for networks that call it. */
+  connectGateway(port: number): Promise<void>
+  /** Joins with the person's own client, past the proxies. Needs a gateway that runs. */
+  join(person: Person): Promise<void>
+  /** Puts a frame at the recipient's address. Resolves when the network holds it, rejects when it did not take it. */
+  send(from: Person, to: Person, message: SealedMessage): Promise<void>
+  /** How often the network holds each envelope at the people's addresses, by `<address> <id>`. */
+  copies(people: readonly Person[]): Promise<Map<string, number>>
+  /** Connections between gateway and network. */
+  proxies: TcpProxy[]
+  faults: readonly FaultKind[]
+  stop(): Promise<void>
+}
+
+/** One way in which things go wrong. */
+export interface FaultKind {
+  name: string
+  start(random: SeededRandom): Promise<void> | void
+  heal(): Promise<void> | void
+  /** Plain TCP carries flipped bits into the network: what lies there is then checked at the inbox alone. */
+  damagesFrames?: true
+  /** The people's own clients are cut off too, so that none of them sends during the fault. */
+  cutsClients?: true
+}
+
+/** The faults of a proxy. `name` tells one connection from another. */
+export function tcpFaults(name: string, proxy: TcpProxy, encrypted: boolean): FaultKind[] {
+  const kind = (suffix: string, fault: TcpFault, more: Partial<FaultKind> = {}): FaultKind => ({
+    name: `${name}: ${suffix}`,
+    start: () => proxy.apply(fault),
+    heal: () => proxy.heal(),
+    ...more,
+  })
+  const damages = encrypted ? {} : ({ damagesFrames: true } as const)
+  return [
+    kind('refused', { kind: 'refuse' }),
+    kind('cut once', { kind: 'cut' }),
+    kind('reset amid what goes up', { kind: 'reset', direction: 'up', withinBytes: 1_500 }),
+    kind('reset amid what comes down', { kind: 'reset', direction: 'down', withinBytes: 200 }),
+    kind('truncated on the way up', { kind: 'truncate', direction: 'up', withinBytes: 1_500 }),
+    kind('truncated on the way down', { kind: 'truncate', direction: 'down', withinBytes: 200 }),
+    kind('half-open', { kind: 'halfOpen' }),
+    kind('stalled on the way up', { kind: 'stall', directions: ['up'] }),
+    kind('stalled on the way down', { kind: 'stall', directions: ['down'] }),
+    kind('one byte at a time', { kind: 'trickle', everyMs: 10 }),
+    kind('late', { kind: 'delay', ms: 200, jitterMs: 300 }),
+    kind('4 KB a second', { kind: 'throttle', bytesPerSecond: 4_096 }),
+    kind('corrupted on the way up', { kind: 'corrupt', direction: 'up', everyBytes: 1_000 }, damages),
+    kind('corrupted on the way down', { kind: 'corrupt', direction: 'down', everyBytes: 1_000 }, damages),
+  ]
+}
