@@ -6,6 +6,8 @@
  * walletKeys; ids are 32-byte arrays. Rejections are `StoreError`.
  */
 
+export { StoreError, type StoreErrorCode } from './errors.ts'
+
 export interface Store extends IdentityStore, EnvelopeStore, DeliveryStore, JourneyStore, AdapterStore {
   /** Opens the files and brings the schema up to date. Refuses a damaged or newer database with a `StoreError`. */
   open(): Promise<void>
@@ -390,23 +392,4 @@ export interface StoreStatistics {
   wallets: number
   deliveries: { network: string; state: DeliveryState; count: number }[]
   bytes: number
-}
-
-export type StoreErrorCode =
-  | 'store-closed'
-  | 'store-corrupt'
-  | 'store-newer'
-  /** Another gateway has the database open. */
-  | 'store-in-use'
-  | 'store-full'
-  | 'store-read-only'
-  | 'store-failed'
-
-export class StoreError extends Error {
-  override readonly name = 'StoreError'
-  readonly code: StoreErrorCode
-  constructor(code: StoreErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options)
-    this.code = code
-  }
 }

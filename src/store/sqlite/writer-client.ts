@@ -216,5 +216,7 @@ function compact(value: unknown): unknown {
     throw new StoreError('store-failed', `A ${typeof value} cannot be stored`)
   }
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, compact(field)]))
+  const copy: Record<string, unknown> = {}
+  for (const key of Object.keys(value)) copy[key] = compact((value as Record<string, unknown>)[key])
+  return copy
 }

@@ -2,7 +2,6 @@
  * A process that accepts envelopes until it is killed, sixteen at a time, and prints the name of each one on a line of its own
  * once the store has acknowledged it. Arguments: database path, prefix of the names.
  */
-import { writeSync } from 'node:fs'
 import { createSqliteStore } from '../sqlite/index.ts'
 import { acceptRecord } from './records.ts'
 
@@ -15,10 +14,10 @@ async function acceptForever(): Promise<never> {
   for (;;) {
     const name = `${prefix}-${count++}`
     const { deliveries } = await store.accept(acceptRecord(name, { bytes: new Uint8Array(1_000) }))
-    writeSync(1, `accepted ${name}\n`)
+    process.stdout.write(`accepted ${name}\n`)
     const id = deliveries[0]?.id ?? 0
     await store.moveDelivery({ id, from: ['pending'], to: 'acknowledged', remoteIds: [name], at: 3_000 })
-    writeSync(1, `moved ${name}\n`)
+    process.stdout.write(`moved ${name}\n`)
   }
 }
 
