@@ -8,12 +8,10 @@ import {
   encodeFrame,
   frameForEnvelope,
   generateEncryptionKeyPair,
-  signerFromDeviceKey,
   stripWraps,
   toHex,
   withHop,
 } from '../envelope/index.ts'
-import { signPrekey } from '../identity/index.ts'
 import { createLoopGuard } from './loop-guard.ts'
 import { createSignatureVerifier } from './signatures.ts'
 import { createPerson, nativeFrame, RelayBench, seal } from './testing/bench.ts'
@@ -130,22 +128,8 @@ test('a crippled copy does not take the id of an envelope that was not seen yet'
   const [alice, bob] = [createPerson(), createPerson()]
   const waku = bench.network()
   const gateway = await bench.gateway({ name: 'gw-a', networks: { waku }, wallets: [alice, bob] })
-  const [bobs, alices] = [await generateEncryptionKeyPair(1), await generateEncryptionKeyPair(1)]
-  const token = (await signInToken()).token!
-  const session = (await gateway.identity.authenticate(token))!
-  const now = Date.now()
-  const prekey = {
-    wallet: bob.wallet,
-    device: bob.device.publicKey,
-    suite: 1,
-    publicKey: bobs.publicKey,
-    notBefore: now - 1_000,
-    notAfter: now + 86_400_000,
-  }
-  await gateway.identity.publishPrekeys(session, [
-    await signPrekey(prekey, signerFromDeviceKey(bob.device.privateKey)),
-  ])
-  const { id, bytes } = await seal(alice, [bob], { keys: [bobs.publicKey, alices.publicKey] })
+  const [bobs, alices] = [await gateway.publishPrekey(bob), await gateway.publishPrekey(alice)]
+  const { id, bytes } = await seal(alice, [bob], { keys: [bobs, alices] })
   const [first, second] = decodeSealed(bytes).wraps.map(({ keyId }) => stripWraps(bytes, [keyId]))
   const hear = (copy: Uint8Array, remoteId: string) =>
     gateway.relay.hear('waku', inbound(encodeFrame(frameForEnvelope(copy, alice.certificate)), remoteId))
@@ -158,14 +142,6 @@ test('a crippled copy does not take the id of an envelope that was not seen yet'
     code: 'envelope-wraps-missing',
   })
   expect(await hear(forBob, 'r-3')).toEqual({ outcome: 'accepted', id: toHex(id) })
-
-  async function signInToken() {
-    const { challengeId, message } = await gateway.identity.challenge({
-      wallet: `eip155:1:${bob.signer.address}`,
-      device: bob.device,
-    })
-    return gateway.identity.verify({ challengeId, signature: await bob.signer.signMessage(message) })
-  }
 })
 
 // ---------------------------------------------------------------- the four layers, each by what it alone can tell

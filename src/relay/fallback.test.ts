@@ -75,6 +75,16 @@ test('certain failures go down the order one network at a time', async () => {
   expect(networks.waku!.sends.length).toBe(1)
 })
 
+test('a network that keeps failing activates one further network, not one for each of its tries', async () => {
+  const { gateway, id, networks } = await setUp(
+    { trtc: { send: failure('retryable', 'no') }, waku: { send: () => new Promise(() => {}) }, xmtp: {} },
+    { route: { ...LATE, order: ['trtc', 'waku', 'xmtp'] } },
+  )
+  await waitFor(() => networks.trtc!.sends.length >= 4, { what: 'four tries' })
+  await reach(gateway, id, { waku: 'dispatching', xmtp: 'standby' })
+  expect(networks.xmtp!.sends).toEqual([])
+})
+
 test('no answer in time moves on; what is in flight is let go on, and not sent again', async () => {
   let answer = () => {}
   const { gateway, id, networks } = await setUp(

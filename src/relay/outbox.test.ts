@@ -246,6 +246,32 @@ test('an envelope whose time is over is not sent, nor replayed', async () => {
   expect(network.sends.length).toBe(tries)
 })
 
+test('stopping gives sends in flight until the signal, leaves the rest in the store, and starts nothing more', async () => {
+  const { send, reaches, network, gateway } = await setUp({ send: () => new Promise(() => {}) })
+  const [inFlight, behind] = [await send('in flight'), await send('behind it')]
+  await reaches(inFlight, 'dispatching')
+  await gateway.relay.stop(AbortSignal.timeout(50))
+  expect((await gateway.delivery(inFlight, 'waku')).state).toBe('uncertain')
+  expect((await gateway.delivery(behind, 'waku')).state).toBe('pending')
+  expect(network.sends.length).toBe(1)
+})
+
+test('a send that ends before the signal is kept as it ended', async () => {
+  let answer = () => {}
+  const { send, network, gateway } = await setUp({
+    send: () =>
+      new Promise((resolve) => {
+        answer = () => resolve({ remoteIds: ['in time'] })
+      }),
+  })
+  const id = await send()
+  await waitFor(() => network.sends.length === 1)
+  const stopping = gateway.relay.stop(AbortSignal.timeout(10_000))
+  answer()
+  await stopping
+  expect(await gateway.delivery(id, 'waku')).toMatchObject({ state: 'acknowledged', remoteIds: ['in time'] })
+})
+
 test('more than fits into memory waits in the store and is sent in order', async () => {
   const { send, network, gateway } = await setUp({}, { settings: { maxQueuedPerNetwork: 10 }, idle: true })
   const ids: string[] = []

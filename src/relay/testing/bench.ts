@@ -13,12 +13,14 @@ import {
   encodeFrame,
   frameForEnvelope,
   generateDeviceKey,
+  generateEncryptionKeyPair,
   groupConversation,
   SUITE,
   sealEnvelope,
   signerFromDeviceKey,
   utf8Encode,
 } from '../../envelope/index.ts'
+import { signPrekey } from '../../identity/index.ts'
 import { createIdentity } from '../../identity/service.ts'
 import type { Identity } from '../../identity/types.ts'
 import { createLiveHub, type LiveHub } from '../../live/hub.ts'
@@ -149,6 +151,8 @@ export interface TestGateway {
   /** Warnings and errors of relay and adapters. */
   problems: { text: string; details: Record<string, unknown> }[]
   signIn(person: Person): Promise<void>
+  /** Publishes a new X25519 prekey of the person and returns its public half. */
+  publishPrekey(person: Person): Promise<Uint8Array>
   /** Takes the certificate of the person's device away. */
   revoke(person: Person): Promise<void>
   submit(person: Person, bytes: Uint8Array): ReturnType<Relay['submit']>
@@ -275,6 +279,23 @@ async function startGateway(
     problems,
     async signIn(person) {
       person.certificate = (await prove(person, 'add')).certificate
+    },
+    async publishPrekey(person) {
+      const { publicKey } = await generateEncryptionKeyPair(SUITE.x25519)
+      const { token } = await prove(person, 'add')
+      const session = await identity.authenticate(token!)
+      const [wallet, device, notBefore] = [person.wallet, person.device.publicKey, clock.now() - 1_000]
+      const prekey = {
+        wallet,
+        device,
+        suite: SUITE.x25519,
+        publicKey,
+        notBefore,
+        notAfter: notBefore + 86_400_000,
+      }
+      const signed = await signPrekey(prekey, signerFromDeviceKey(person.device.privateKey))
+      await identity.publishPrekeys(session!, [signed])
+      return publicKey
     },
     async revoke(person) {
       await prove(person, 'revoke')
