@@ -100,13 +100,16 @@ export interface RestClient {
   currentUrl(): string
 }
 
-/** `onOutcome` learns how each call ended: null for a success. */
+/**
+ * `onOutcome` learns how each call ended: null for a success. `urls` are tried in order, each when the one before cannot be
+ * reached; the last that could be stays in use.
+ */
 export function createRestClient(
   config: TrtcConfig,
   { clock, random }: { clock: Clock; random: Random },
   onOutcome: (error: AdapterError | null) => void,
+  urls: readonly string[] = restUrls(config),
 ): RestClient {
-  const urls = restUrls(config)
   const limiter = createLimiter({
     perSecond: config.requestsPerSecond,
     maxInFlight: config.maxInFlight,

@@ -9,6 +9,12 @@ export interface TrtcFaults extends FaultSwitches {
   failWith(code: number, times: number): void
   /** The next `times` messages sent over REST are taken, but the connection breaks before the answer. */
   answerLost(times: number): void
+  /** Every REST call answers with this error code and does nothing, until `null`. */
+  failing(code: number | null): void
+  /** Every REST call answers with this HTTP status and does nothing, until `null`. */
+  httpStatus(status: number | null): void
+  /** While true, every message sent over REST is taken, and its answer lost. */
+  answersLost(on: boolean): void
   /** Cuts clients off and refuses those that come back. The SDK then ends its process. */
   forgetLogins(): void
 }
@@ -27,11 +33,18 @@ export interface FaultState {
   takeFailure(): number | null
   /** Whether the answer to this send is lost. */
   takeLostAnswer(): boolean
+  /** HTTP status in place of any answer, or null. */
+  status(): number | null
 }
 
-export function createFaultState(seed: number): FaultState & Pick<TrtcFaults, 'failWith' | 'answerLost'> {
+export function createFaultState(
+  seed: number,
+): FaultState & Pick<TrtcFaults, 'failWith' | 'answerLost' | 'failing' | 'httpStatus' | 'answersLost'> {
   const failures: number[] = []
   let lostAnswers = 0
+  let everyAnswerLost = false
+  let standingFailure: number | null = null
+  let standingStatus: number | null = null
   return {
     latencyMs: 0,
     lossShare: 0,
@@ -39,8 +52,10 @@ export function createFaultState(seed: number): FaultState & Pick<TrtcFaults, 'f
     reorderingShare: 0,
     webhooksCut: false,
     random: seededRandom(seed),
-    takeFailure: () => failures.shift() ?? null,
+    takeFailure: () => failures.shift() ?? standingFailure,
+    status: () => standingStatus,
     takeLostAnswer() {
+      if (everyAnswerLost) return true
       if (lostAnswers === 0) return false
       lostAnswers--
       return true
@@ -50,6 +65,15 @@ export function createFaultState(seed: number): FaultState & Pick<TrtcFaults, 'f
     },
     answerLost(times) {
       lostAnswers += times
+    },
+    failing(code) {
+      standingFailure = code
+    },
+    httpStatus(status) {
+      standingStatus = status
+    },
+    answersLost(on) {
+      everyAnswerLost = on
     },
   }
 }

@@ -117,6 +117,9 @@ export async function startSandbox(options: TrtcSandboxOptions = {}): Promise<Tr
       },
       failWith: faults.failWith,
       answerLost: faults.answerLost,
+      failing: faults.failing,
+      httpStatus: faults.httpStatus,
+      answersLost: faults.answersLost,
       forgetLogins() {
         logins.clear()
         socket.cut()

@@ -223,6 +223,12 @@ export function createRestServer(service: Service, requestsPerSecond = Number.PO
       response.writeHead(404).end()
       return
     }
+    const status = faults.status()
+    if (status !== null) {
+      request.resume()
+      response.writeHead(status, { 'content-type': 'text/html' }).end('<html>on demand</html>')
+      return
+    }
     answer(request, path, url.searchParams).then(
       (body) => {
         if (path.endsWith('/sendmsg') && body.ErrorCode === 0 && faults.takeLostAnswer()) {
