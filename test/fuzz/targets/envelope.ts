@@ -29,6 +29,7 @@ import {
   withHop,
 } from '../../../src/envelope/index.ts'
 import { codeOfClass, defineTarget } from '../target.ts'
+import { bytesOrEmpty, packParts, partsOf } from './container.ts'
 import { contentFor, createPerson, fixed, headerFor, START, testEnvelopes } from './people.ts'
 
 const typed = codeOfClass(EnvelopeError)
@@ -266,18 +267,16 @@ export const envelopeTargets = [
       const keyIds = [bob, carol, alice].flatMap(({ encryption }) =>
         [...encryption.values()].map(({ openingKey }) => openingKey.keyId),
       )
-      const container = (bytes: Uint8Array, keep: Uint8Array[]) => encodeCanonical([bytes, keep])
       const read = (input: Uint8Array) => {
-        const value = decodeCanonical(input, { maxBytes: 1024 * 1024, maxDepth: 8 })
-        const [bytes, keep] = Array.isArray(value) ? value : []
+        const [bytes, keep] = partsOf(input)
         const list = Array.isArray(keep) ? keep.filter((item) => item instanceof Uint8Array) : []
-        return { bytes: bytes instanceof Uint8Array ? bytes : new Uint8Array(), keep: list }
+        return { bytes: bytesOrEmpty(bytes), keep: list }
       }
       return {
         seeds: seeds.flatMap((seed) => [
-          container(seed, []),
-          container(seed, keyIds.slice(0, 2)),
-          container(seed, keyIds),
+          packParts(seed, []),
+          packParts(seed, keyIds.slice(0, 2)),
+          packParts(seed, keyIds),
         ]),
         run(input) {
           const { bytes, keep } = read(input)
