@@ -18,8 +18,12 @@ const hexAddress = fc
 
 describe('content topics', () => {
   it('are the same on every gateway', () => {
-    expect(contentTopicOf(`eip155:*:0x${'a'.repeat(40)}`, 64)).toMatchInlineSnapshot(`"/causeway/1/in-13/cbor"`)
-    expect(contentTopicOf(`eip155:*:0x${'b'.repeat(40)}`, 64)).toMatchInlineSnapshot(`"/causeway/1/in-30/cbor"`)
+    expect(contentTopicOf(`eip155:*:0x${'a'.repeat(40)}`, 64)).toMatchInlineSnapshot(
+      `"/causeway/1/in-13/cbor"`,
+    )
+    expect(contentTopicOf(`eip155:*:0x${'b'.repeat(40)}`, 64)).toMatchInlineSnapshot(
+      `"/causeway/1/in-30/cbor"`,
+    )
   })
 
   it('never hold the address, and are always recognised', () => {

@@ -1,9 +1,10 @@
-/** The adapter contract over Waku: the gateway's embedded node, the sandbox's node, and light clients of the real SDK. */
+/** The adapter contract over Waku, for each driver: the gateway, a service node, and light clients of the real SDK. */
 import { contentTopicOf } from '../../adapters/waku/carriage.ts'
 import definition from '../../adapters/waku/index.ts'
 import { startSandbox } from '../../adapters/waku/sandbox/index.ts'
 import { connectLightClient } from '../../adapters/waku/sandbox/light-client.ts'
 import { startCuttableProxy } from '../../adapters/waku/testing/cuttable-proxy.ts'
+import { startNwakuRest } from '../../adapters/waku/testing/nwaku-rest.ts'
 import { describeAdapterContract } from '../../src/adapter/testing/index.ts'
 
 const BUCKETS = 64
@@ -14,16 +15,55 @@ const wallets = ['a', 'b'].map((digit) => {
   return { wallet, address: contentTopicOf(wallet, BUCKETS) }
 })
 
-for (const driver of ['embedded', 'light'] as const) {
+/** A network for one driver: where clients dial it, the port that the gateway uses, and the gateway's way through a proxy. */
+interface Network {
+  websocket: string
+  port: number
+  config(proxyPort: number): Record<string, unknown>
+  stop(): Promise<void>
+}
+
+const networks: Record<string, () => Promise<Network>> = {
+  async embedded() {
+    const sandbox = await startSandbox({ seed: 7 })
+    const { websocket, tcp } = sandbox.addresses as { websocket: string; tcp: string }
+    const config = (port: number) => ({ ...sandbox.gatewayConfig, peers: [withPort(tcp, port)] })
+    return { websocket, port: portOf(tcp), config, stop: () => sandbox.stop() }
+  },
+  async light() {
+    const sandbox = await startSandbox({ seed: 7 })
+    const { websocket } = sandbox.addresses as { websocket: string }
+    const config = (port: number) => ({
+      driver: 'light',
+      peers: [withPort(websocket, port)],
+      redialMaxMs: 1_000,
+    })
+    return { websocket, port: portOf(websocket), config, stop: () => sandbox.stop() }
+  },
+  async 'nwaku-rest'() {
+    const nwaku = await startNwakuRest()
+    const config = (port: number) => ({
+      driver: 'nwaku-rest',
+      url: `http://127.0.0.1:${port}`,
+      pollIntervalMs: 100,
+    })
+    return {
+      websocket: nwaku.node.websocket,
+      port: Number(new URL(nwaku.url).port),
+      config,
+      stop: () => nwaku.stop(),
+    }
+  },
+}
+
+for (const [driver, startNetwork] of Object.entries(networks)) {
   describeAdapterContract({
     name: `waku, driver ${driver}`,
     async setup() {
-      const sandbox = await startSandbox({ seed: 7 })
-      const { websocket, tcp } = sandbox.addresses as { websocket: string; tcp: string }
-      // The clients dial the sandbox itself and the gateway dials through the proxy, which plays the outage.
-      const target = driver === 'embedded' ? tcp : websocket
-      const proxy = await startCuttableProxy(portOf(target))
-      const peer = target.replace(/\/tcp\/\d+/, `/tcp/${proxy.port}`)
+      const network = await startNetwork()
+      const { websocket } = network
+      // The clients dial the network itself and the gateway goes through the proxy, which plays the outage.
+      const proxy = await startCuttableProxy(network.port)
       const clients = await Promise.all(
         wallets.map(async ({ address }) => {
           const client = await connectLightClient({ multiaddr: websocket, clusterId: 42, shards: 8 })
@@ -39,17 +79,7 @@ for (const driver of ['embedded', 'light'] as const) {
       }
       return {
         definition,
-        config:
-          driver === 'embedded'
-            ? { ...sandbox.gatewayConfig, peers: [peer] }
-            : {
-                driver,
-                clusterId: 42,
-                shardsInCluster: 8,
-                buckets: BUCKETS,
-                peers: [peer],
-                redialMaxMs: 1_000,
-              },
+        config: { clusterId: 42, shardsInCluster: 8, buckets: BUCKETS, ...network.config(proxy.port) },
         wallets,
         network: {
           inject: (frame, { from, to }) => at(from).client.publishFrame(to, frame),
@@ -59,7 +89,7 @@ for (const driver of ['embedded', 'light'] as const) {
         async teardown() {
           await Promise.all(clients.map(({ client }) => client.stop()))
           await proxy.close()
-          await sandbox.stop()
+          await network.stop()
         },
       }
     },
@@ -68,4 +98,8 @@ for (const driver of ['embedded', 'light'] as const) {
 
 function portOf(multiaddr: string): number {
   return Number(/\/tcp\/(\d+)/.exec(multiaddr)?.[1])
+}
+
+function withPort(multiaddr: string, port: number): string {
+  return multiaddr.replace(/\/tcp\/\d+/, `/tcp/${port}`)
 }

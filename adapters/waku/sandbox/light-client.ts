@@ -1,5 +1,6 @@
 /** A wallet's light client over the unmodified SDK, in one call. For tests, the demo and latency research; offline. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { createLightNode, type LightNode } from '@waku/sdk'
 import { codecs } from '../wire/codecs.ts'
 import { messageHash, toNanoseconds } from '../wire/message.ts'
@@ -42,7 +43,8 @@ const STORE_RANGE_MS = 23 * 3_600_000
 
 /** Connects and waits until the node's protocols are known. Rejects when the node cannot be reached in 20 s. */
 export async function connectLightClient(options: LightClientOptions): Promise<LightClient> {
-  const { multiaddr, clusterId, shards, useLegacyLightPush: useLegacy = false } = options
+  const { clusterId, shards, useLegacyLightPush: useLegacy = false } = options
+  const target = multiaddr(options.multiaddr)
   const node = await createLightNode({
     defaultBootstrap: false,
     discovery: { dns: false, peerExchange: false, peerCache: false },
@@ -52,7 +54,7 @@ export async function connectLightClient(options: LightClientOptions): Promise<L
   })
   await node.start()
   try {
-    await node.dial(multiaddr)
+    await node.libp2p.dial(target)
     await untilServed(node)
   } catch (error) {
     await node.stop()
@@ -60,7 +62,7 @@ export async function connectLightClient(options: LightClientOptions): Promise<L
   }
   const stopped = new AbortController()
   const resumers: ((since: number) => Promise<void>)[] = []
-  const staying = stayConnected(node, multiaddr, stopped.signal, async (since) => {
+  const staying = stayConnected(node, target, stopped.signal, async (since) => {
     for (const resume of resumers) await resume(since)
   })
 
@@ -142,7 +144,7 @@ async function untilServed(node: LightNode): Promise<void> {
 /** Dials again whenever the connection is lost: the SDK itself waits up to a minute after a failed dial. */
 async function stayConnected(
   node: LightNode,
-  multiaddr: string,
+  target: Multiaddr,
   signal: AbortSignal,
   resume: (since: number) => Promise<void>,
 ): Promise<void> {
@@ -152,7 +154,7 @@ async function stayConnected(
     try {
       if (node.libp2p.getPeers().length === 0) {
         wasLost = true
-        await node.dial(multiaddr)
+        await node.libp2p.dial(target)
       } else if (wasLost) {
         await untilServed(node)
         await resume(connectedAt)

@@ -71,28 +71,30 @@ export async function* storeHashes(
   }
 }
 
-/** Fetches messages by hash. Those that the peer does not have, or that do not match their hash, are left out. */
+/**
+ * Fetches messages by hash, in the order asked for. Those that the peer does not have, or that do not match their hash, are
+ * left out.
+ */
 export async function storeMessages(
   connection: Connection,
   hashes: readonly Uint8Array[],
   signal: AbortSignal,
 ): Promise<NetworkMessage[]> {
-  const found: NetworkMessage[] = []
+  const found = new Map<string, NetworkMessage>()
   for (const batch of batches(hashes, MESSAGES_PER_FETCH)) {
-    const wanted = new Set(batch.map((hash) => Buffer.from(hash).toString('hex')))
-    const answer = await ask(connection, signal, {
+    const { messages } = await ask(connection, signal, {
       includeData: true,
       messageHashes: batch,
       contentTopics: [],
       paginationForward: true,
       paginationLimit: BigInt(batch.length),
     })
-    for (const { message, pubsubTopic } of answer.messages) {
+    for (const { message, pubsubTopic } of messages) {
       const described = message && pubsubTopic ? describeMessage(pubsubTopic, message) : null
-      if (described && wanted.has(described.id)) found.push(described)
+      if (described) found.set(described.id, described)
     }
   }
-  return found
+  return hashes.flatMap((hash) => found.get(Buffer.from(hash).toString('hex')) ?? [])
 }
 
 /** Whether the peer's archive holds a message. */
