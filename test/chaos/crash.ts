@@ -107,7 +107,7 @@ async function run(
   for (const network of networks) {
     const copies = await network.copies(people)
     const journeys = await journeysOf(ledger, copies)
-    const result = copyViolations({ network: network.name, copies, ledger, journeys })
+    const result = copyViolations({ network: network.adapter, copies, ledger, journeys })
     violations.push(...result.violations)
     repeats += result.repeats
   }
@@ -130,7 +130,7 @@ async function run(
 
 function values(networks: RunningNetwork[]): Record<string, unknown> {
   return {
-    networks: Object.fromEntries(networks.map(({ name, gatewayConfig }) => [name, gatewayConfig])),
+    networks: Object.fromEntries(networks.map(({ adapter, gatewayConfig }) => [adapter, gatewayConfig])),
     relay: { reconcileIntervalMs: 5_000 },
     limits: {
       walletPerSecond: 10_000,

@@ -1,4 +1,5 @@
 /** What the harness needs of a network. A later network joins by adding a row to `index.ts`. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { SealedMessage } from '../../../src/client/index.ts'
 import type { Person } from '../people.ts'
 import type { SeededRandom } from '../random.ts'
@@ -17,7 +18,9 @@ export interface NetworkOptions {
 
 export interface RunningNetwork {
   name: string
-  /** `networks.<network>` of a gateway that reaches the stand-in through the proxies. */
+  /** The gateway's name of the network: several rows may join it in different ways. */
+  adapter: string
+  /** `networks.<adapter>` of a gateway that reaches the stand-in through the proxies. */
   gatewayConfig: Record<string, unknown>
   /** Where the gateway listens, for networks that call it. */
   connectGateway(port: number): Promise<void>
@@ -63,10 +66,36 @@ export function tcpFaults(name: string, proxy: TcpProxy, encrypted: boolean): Fa
     kind('half-open', { kind: 'halfOpen' }),
     kind('stalled on the way up', { kind: 'stall', directions: ['up'] }),
     kind('stalled on the way down', { kind: 'stall', directions: ['down'] }),
+    kind('stalled both ways', { kind: 'stall', directions: ['up', 'down'] }),
+    flapping(name, proxy),
     kind('one byte at a time', { kind: 'trickle', everyMs: 10 }),
     kind('late', { kind: 'delay', ms: 200, jitterMs: 300 }),
     kind('4 KB a second', { kind: 'throttle', bytesPerSecond: 4_096 }),
     kind('corrupted on the way up', { kind: 'corrupt', direction: 'up', everyBytes: 1_000 }, damages),
     kind('corrupted on the way down', { kind: 'corrupt', direction: 'down', everyBytes: 1_000 }, damages),
   ]
+}
+
+/** Refused and back again, several times. */
+function flapping(name: string, proxy: TcpProxy): FaultKind {
+  let on = false
+  let flaps: Promise<void> = Promise.resolve()
+  return {
+    name: `${name}: flapping`,
+    start(random) {
+      on = true
+      flaps = (async () => {
+        while (on) {
+          await proxy.apply({ kind: 'refuse' })
+          await sleep(random.between(20, 200))
+          await proxy.heal()
+          await sleep(random.between(20, 400))
+        }
+      })()
+    },
+    async heal() {
+      on = false
+      await flaps
+    },
+  }
 }

@@ -76,6 +76,7 @@ async function start({ random }: NetworkOptions): Promise<RunningNetwork> {
 
   return {
     name: NETWORK,
+    adapter: NETWORK,
     gatewayConfig: {
       ...sandbox.gatewayConfig,
       restUrl: `http://127.0.0.1:${rest.port}`,
@@ -130,8 +131,8 @@ async function start({ random }: NetworkOptions): Promise<RunningNetwork> {
 function serviceFaults({ faults }: TrtcSandbox): FaultKind[] {
   const failing = (name: string, code: number): FaultKind => ({
     name: `${name} (${code})`,
-    start: (random) => faults.failWith(code, random.between(3, 8)),
-    heal: () => undefined,
+    start: () => faults.failing(code),
+    heal: () => faults.failing(null),
   })
   const switched = (
     name: string,
@@ -147,11 +148,10 @@ function serviceFaults({ faults }: TrtcSandbox): FaultKind[] {
     failing('internal error', 70_169),
     failing('UserSig expired', 70_001),
     failing('accounts forgotten', 20_003),
-    {
-      name: 'answers lost after success',
-      start: (random) => faults.answerLost(random.between(2, 5)),
-      heal: () => undefined,
-    },
+    switched('answers lost after success', (on) => faults.answersLost(on)),
+    ...[429, 500, 502, 503].map((status) =>
+      switched(`HTTP ${status}`, (on) => faults.httpStatus(on ? status : null)),
+    ),
     switched('webhooks doubled', (on) => faults.duplication(on ? 1 : 0)),
     switched('webhooks lost', (on) => faults.loss(on ? 1 : 0)),
     switched('webhooks out of order', (on) => faults.reordering(on ? 1 : 0)),

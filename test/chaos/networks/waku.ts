@@ -26,6 +26,7 @@ async function start({ random, directory }: NetworkOptions): Promise<RunningNetw
   }
   return {
     name: NETWORK,
+    adapter: NETWORK,
     gatewayConfig: { ...sandbox.gatewayConfig, peers: [tcp.replace(/\/tcp\/\d+/, `/tcp/${proxy.port}`)] },
     connectGateway: async () => undefined,
     async join(person) {
