@@ -64,7 +64,7 @@ describe('kill -9', () => {
       unlock()
     }
     expect(acknowledged.length).toBeGreaterThan(100)
-  }, 300_000)
+  }, 600_000)
 })
 
 describe('damaged files', () => {
