@@ -142,12 +142,11 @@ describe('REST', () => {
     const message = text('once', 20)
     const first = await call('openim/sendmsg', message)
     expect(await call('openim/sendmsg', message)).toMatchObject({ MsgKey: first.MsgKey })
-    expect(await call('openim/sendmsg', text('other content', 20))).toMatchObject({ ErrorCode: 0 })
+    for (const content of ['one content', 'another']) await call('openim/sendmsg', text(content, 21))
     const recall = { From_Account: 'alice', To_Account: 'bob', MsgKey: first.MsgKey }
     expect(await call('openim/admin_msgwithdraw', recall)).toMatchObject({ ErrorCode: 0 })
-    expect(await call('openim/admin_msgwithdraw', { ...recall, MsgKey: '0_0_0' })).toMatchObject({
-      ErrorCode: 20022,
-    })
+    const unknown = { ...recall, MsgKey: '0_0_0' }
+    expect(await call('openim/admin_msgwithdraw', unknown)).toMatchObject({ ErrorCode: 20022 })
     const history = await call('openim/admin_getroammsg', {
       Operator_Account: 'bob',
       Peer_Account: 'alice',
@@ -155,10 +154,10 @@ describe('REST', () => {
       MinTime: 0,
       MaxTime: 2 ** 32,
     })
-    const copies = (history.MsgList as { MsgKey: string; MsgFlagBits: number }[]).filter(
-      ({ MsgKey }) => MsgKey === first.MsgKey,
-    )
-    expect(copies.map(({ MsgFlagBits }) => MsgFlagBits)).toEqual(copies.map(() => 8))
+    const messages = history.MsgList as { MsgRandom: number; MsgFlagBits: number }[]
+    const flags = (random: number) =>
+      messages.filter(({ MsgRandom }) => MsgRandom === random).map(({ MsgFlagBits }) => MsgFlagBits)
+    expect([flags(20), flags(21)]).toEqual([[8], [0, 0]])
     expect(history.Complete).toBe(1)
   })
 
