@@ -44,7 +44,7 @@ export interface IdentityStore {
   /** Session by SHA-256 of its token (hex), if it has not expired at `now`. */
   getSession(tokenHash: string, now: number): Promise<StoredSession | null>
   deleteSession(tokenHash: string): Promise<void>
-  /** Adds prekeys; one with a known `keyId` is left as it is. */
+  /** Adds prekeys; one that the device has published already is left as it is. */
   putPrekeys(prekeys: StoredPrekey[]): Promise<void>
   /** Prekeys of the wallet that are valid at `now`, newest first for each device and suite. */
   prekeys(wallet: string, now: number): Promise<StoredPrekey[]>

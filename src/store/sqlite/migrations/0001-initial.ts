@@ -67,7 +67,7 @@ CREATE INDEX sessions_by_device ON sessions (wallet_id, device);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
 CREATE TABLE prekeys (
-  key_id BLOB PRIMARY KEY,
+  key_id BLOB NOT NULL,
   wallet_id INTEGER NOT NULL,
   device BLOB NOT NULL,
   suite INTEGER NOT NULL,
@@ -75,7 +75,9 @@ CREATE TABLE prekeys (
   not_before INTEGER NOT NULL,
   not_after INTEGER NOT NULL,
   bytes BLOB NOT NULL,
-  signature BLOB NOT NULL
+  signature BLOB NOT NULL,
+  -- Not the key alone: it is public, and whoever published it first under a name of their own would keep its owner out.
+  PRIMARY KEY (wallet_id, device, key_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX prekeys_by_device ON prekeys (wallet_id, device, suite, not_before);
 CREATE INDEX prekeys_by_expiry ON prekeys (not_after);

@@ -117,4 +117,13 @@ describe('prekeys', () => {
     await store.putPrekeys([prekey('one', { publicKey: bytesOf('another') })])
     expect(await store.prekeys(alice, 2_000)).toEqual([prekey('one')])
   })
+
+  it('cannot be kept out by someone who published the same public key before', async () => {
+    const store = await openStore()
+    const copied = prekey('one', { wallet: bob, device: bytesOf('device of bob') })
+    await store.putPrekeys([copied])
+    await store.putPrekeys([prekey('one')])
+    expect(await store.prekeys(alice, 2_000)).toEqual([prekey('one')])
+    expect(await store.prekeys(bob, 2_000)).toEqual([copied])
+  })
 })

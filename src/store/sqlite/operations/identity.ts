@@ -111,7 +111,7 @@ export function putPrekeys(database: Database, prekeys: StoredPrekey[]): void {
   for (const prekey of prekeys) {
     database.run(
       `INSERT INTO prekeys (key_id, wallet_id, device, suite, public_key, not_before, not_after, bytes, signature)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key_id) DO NOTHING`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
       prekey.keyId,
       database.walletId(prekey.wallet),
       prekey.device,

@@ -36,7 +36,8 @@ const DELETIONS = {
   },
   prekeys: {
     limit: 'now',
-    sql: 'DELETE FROM prekeys WHERE key_id IN (SELECT key_id FROM prekeys WHERE not_after <= ? LIMIT ?)',
+    sql: `DELETE FROM prekeys WHERE (wallet_id, device, key_id) IN
+      (SELECT wallet_id, device, key_id FROM prekeys WHERE not_after <= ? LIMIT ?)`,
   },
 } as const satisfies Record<string, { limit: keyof PruneLimits; sql: string }>
 
