@@ -10,17 +10,26 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../../src/adapter/testing/index.ts'
 import type { Journey } from '../../src/client/index.ts'
 import { createGatewayProcess, freePort, type GatewayProcess } from './gateway-process.ts'
-import { copyViolations, createLedger, inboxViolations, type Ledger, shownTwice } from './ledger.ts'
+import {
+  copyViolations,
+  createLedger,
+  inboxViolations,
+  type Ledger,
+  missingFrom,
+  shownTwice,
+} from './ledger.ts'
 import { chaosNetworks, type RunningNetwork } from './networks/index.ts'
-import { createPerson, isAway, type Person, seal } from './people.ts'
+import { createInboxReader, createPerson, isAway, type Person, seal } from './people.ts'
 import { type SeededRandom, seededRandom } from './random.ts'
 
 /** Share of kills that hit the gateway while it starts. */
 const KILLED_AT_START = 0.25
 /** Longest life of a gateway that answers, in milliseconds. */
 const LONGEST_LIFE_MS = 500
-const PAUSE_BETWEEN_SENDS_MS = 12
-const CONVERGENCE_LIMIT_MS = 120_000
+/** Between two sends of one way, over HTTP and over a network, in milliseconds. */
+const HTTP_PAUSE_MS = 10
+const NETWORK_PAUSE_MS = 60
+const CONVERGENCE_LIMIT_MS = 180_000
 const ADMIN_TOKEN = 'chaos-admin-token-of-this-run'
 
 export interface CrashOptions {
@@ -195,6 +204,7 @@ function startTraffic(options: {
 
   async function drive(
     way: string,
+    pauseMs: number,
     random: SeededRandom,
     send: (from: Person, to: Person, message: Awaited<ReturnType<typeof seal>>) => Promise<boolean>,
   ): Promise<void> {
@@ -205,13 +215,13 @@ function startTraffic(options: {
       const record = { id: message.id, from, to, way, acknowledgedAt: null as number | null }
       ledger.sent.push(record)
       if (await send(from, to, message)) record.acknowledgedAt = Date.now()
-      await sleep(PAUSE_BETWEEN_SENDS_MS)
+      await sleep(pauseMs)
     }
   }
 
   /** Half of the senders try again until it is acknowledged, as a good client does; the others leave it at that. */
   const overHttp = (random: SeededRandom) =>
-    drive('http', random, async (from, _to, message) => {
+    drive('http', HTTP_PAUSE_MS, random, async (from, _to, message) => {
       const patient = random.chance(0.5)
       for (;;) {
         try {
@@ -220,12 +230,12 @@ function startTraffic(options: {
         } catch (error) {
           if (!isAway(error)) throw error
           if (!patient || stopped.signal.aborted) return false
-          await sleep(PAUSE_BETWEEN_SENDS_MS)
+          await sleep(HTTP_PAUSE_MS)
         }
       }
     })
   const overNetwork = (network: RunningNetwork, random: SeededRandom) =>
-    drive(network.name, random, async (from, to, message) => {
+    drive(network.name, NETWORK_PAUSE_MS, random, async (from, to, message) => {
       await network.send(from, to, message)
       return true
     })
@@ -252,14 +262,15 @@ async function converged(
   ledger: Ledger,
   people: readonly Person[],
 ): Promise<string[]> {
-  let last: string[] = []
+  const readers = people.map(createInboxReader)
   const deadline = performance.now() + CONVERGENCE_LIMIT_MS
-  while (performance.now() < deadline) {
-    last = await openDeliveries(gateway.url)
-    if (last.length === 0 && (await inboxViolations(ledger, people)).length === 0) return []
+  for (;;) {
+    const open = await openDeliveries(gateway.url)
+    for (const reader of readers) await reader.readOn()
+    if (open.length === 0 && missingFrom(ledger, readers).length === 0) return []
+    if (performance.now() > deadline) return open
     await sleep(200)
   }
-  return last
 }
 
 /** Deliveries that have not ended, or ended badly. */

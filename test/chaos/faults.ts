@@ -8,9 +8,16 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { journeysOf, openDeliveries } from './crash.ts'
-import { copyViolations, createLedger, inboxViolations, type Ledger, shownTwice } from './ledger.ts'
+import {
+  copyViolations,
+  createLedger,
+  inboxViolations,
+  type Ledger,
+  missingFrom,
+  shownTwice,
+} from './ledger.ts'
 import { chaosNetworks, type FaultKind, type RunningNetwork } from './networks/index.ts'
-import { createPerson, type Person, seal } from './people.ts'
+import { createInboxReader, createPerson, type InboxReader, type Person, seal } from './people.ts'
 import { type SeededRandom, seededRandom } from './random.ts'
 
 /** Promise: so long after the fault is over everything has arrived. Milliseconds. */
@@ -47,6 +54,7 @@ interface World {
   network: RunningNetwork
   gateway: TestGateway
   people: readonly [Person, Person]
+  readers: InboxReader[]
   stop(): Promise<void>
 }
 
@@ -103,7 +111,7 @@ async function createWorld(name: string, random: SeededRandom): Promise<World> {
     const people = [await createPerson('Ada', gateway.url), await createPerson('Ben', gateway.url)] as const
     stopping.push(() => Promise.all(people.map((person) => person.close())))
     await Promise.all(people.map((person) => network.join(person)))
-    const world = { network, gateway, people, stop }
+    const world = { network, gateway, people, readers: people.map(createInboxReader), stop }
     await settle(world, await exchange(world, random.fork('first'), 0), PATIENCE_MS, { name: 'none' })
     return world
   } catch (error) {
@@ -130,7 +138,7 @@ async function runFault(
   const ledger = await exchanging
   const open = await settle(world, ledger, PATIENCE_MS, kind)
   const convergedAfterMs = open.length === 0 ? Math.round(performance.now() - healedAt) : null
-  const violations = [...open, ...shownTwice(people)]
+  const violations = [...open, ...doubledIn(world.readers), ...shownTwice(people)]
   for (const { name, complaints } of people)
     violations.push(...complaints.splice(0).map((text) => `${name}: ${text}`))
   const copies = await network.copies(people)
@@ -194,16 +202,17 @@ async function untilTaken(send: () => Promise<void>): Promise<void> {
 
 /** Waits until every message is in its inbox, on the network and in front of its reader. Answers what is missing in the end. */
 async function settle(
-  { network, gateway, people }: World,
+  { network, gateway, people, readers }: World,
   ledger: Ledger,
   patienceMs: number,
   kind: Pick<FaultKind, 'name' | 'damagesFrames'>,
 ): Promise<string[]> {
   const deadline = performance.now() + patienceMs
   for (;;) {
+    for (const reader of readers) await reader.readOn()
     const missing = [
       ...(await openDeliveries(gateway.url, ADMIN_TOKEN)),
-      ...(await inboxViolations(ledger, people)),
+      ...missingFrom(ledger, readers),
       ...notShown(ledger),
       ...(kind.damagesFrames ? [] : await notOnNetwork(network, people, ledger)),
     ]

@@ -1,6 +1,6 @@
 /** What was sent, what was promised, and whether the promises hold. */
 import type { Journey } from '../../src/client/index.ts'
-import { type Person, readInbox } from './people.ts'
+import { createInboxReader, type InboxReader, type Person } from './people.ts'
 
 export interface SentRecord {
   id: string
@@ -22,23 +22,31 @@ export function createLedger(): Ledger {
   return { sent, acknowledged: () => sent.filter(({ acknowledgedAt }) => acknowledgedAt !== null) }
 }
 
-/** Acknowledged envelopes that are not in the recipient's inbox, and whatever is in an inbox twice. Empty when all is well. */
+/** Acknowledged envelopes that are not in an inbox where they belong, as far as it was read. */
+export function missingFrom(ledger: Ledger, readers: readonly InboxReader[]): string[] {
+  return ledger
+    .acknowledged()
+    .flatMap((record) =>
+      readers
+        .filter(({ person, ids }) => [record.from, record.to].includes(person) && !ids.has(record.id))
+        .map(({ person }) => `lost: ${describe(record)} is not in the inbox of ${person.name}`),
+    )
+}
+
+/** What is in an inbox more than once, as far as it was read. */
+export function doubledIn(readers: readonly InboxReader[]): string[] {
+  return readers.flatMap(({ person, ids }) =>
+    [...ids]
+      .filter(([, count]) => count > 1)
+      .map(([id, count]) => `${id} is ${count} times in the inbox of ${person.name}`),
+  )
+}
+
+/** Reads all inboxes from their beginning. Empty when everything acknowledged is there, and everything once. */
 export async function inboxViolations(ledger: Ledger, people: readonly Person[]): Promise<string[]> {
-  const inboxes = new Map<Person, Map<string, number>>()
-  for (const person of people) inboxes.set(person, await readInbox(person))
-  const violations: string[] = []
-  for (const record of ledger.acknowledged()) {
-    for (const person of [record.to, record.from]) {
-      if ((inboxes.get(person)?.get(record.id) ?? 0) === 0) {
-        violations.push(`lost: ${describe(record)} is not in the inbox of ${person.name}`)
-      }
-    }
-  }
-  for (const [{ name }, ids] of inboxes) {
-    for (const [id, count] of ids)
-      if (count > 1) violations.push(`${id} is ${count} times in the inbox of ${name}`)
-  }
-  return violations
+  const readers = people.map(createInboxReader)
+  for (const reader of readers) await reader.readOn()
+  return [...missingFrom(ledger, readers), ...doubledIn(readers)]
 }
 
 /** Messages that one person was shown more than once. */

@@ -94,17 +94,32 @@ export async function seal(
   }
 }
 
-/** Every id in the inbox, with how often it is there. Rejects when an item cannot be opened. */
-export async function readInbox({ client, name }: Person): Promise<Map<string, number>> {
+/** Every id in the inbox, with how often it is there. */
+export interface InboxReader {
+  person: Person
+  ids: Map<string, number>
+  /** Reads what came since the last call. Rejects when an item cannot be opened. */
+  readOn(): Promise<void>
+}
+
+export function createInboxReader(person: Person): InboxReader {
+  const { client, name } = person
   const ids = new Map<string, number>()
-  for (let after: string | undefined; ; ) {
-    const page = await client.inbox({ limit: PAGE, ...(after ? { after } : {}) })
-    for (const { id, error } of page) {
-      if (error) throw new Error(`${name} cannot open ${id} of the inbox`, { cause: error })
-      ids.set(id, (ids.get(id) ?? 0) + 1)
-    }
-    if (page.length < PAGE) return ids
-    after = page.at(-1)?.cursor
+  let after: string | undefined
+  return {
+    person,
+    ids,
+    async readOn() {
+      for (;;) {
+        const page = await client.inbox({ limit: PAGE, ...(after ? { after } : {}) })
+        for (const { id, error } of page) {
+          if (error) throw new Error(`${name} cannot open ${id} of the inbox`, { cause: error })
+          ids.set(id, (ids.get(id) ?? 0) + 1)
+        }
+        after = page.at(-1)?.cursor ?? after
+        if (page.length < PAGE) return
+      }
+    },
   }
 }
 
