@@ -8,14 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { journeysOf, openDeliveries } from './crash.ts'
-import {
-  copyViolations,
-  createLedger,
-  inboxViolations,
-  type Ledger,
-  missingFrom,
-  shownTwice,
-} from './ledger.ts'
+import { copyViolations, createLedger, doubledIn, type Ledger, missingFrom, shownTwice } from './ledger.ts'
 import { chaosNetworks, type FaultKind, type RunningNetwork } from './networks/index.ts'
 import { createInboxReader, createPerson, type InboxReader, type Person, seal } from './people.ts'
 import { type SeededRandom, seededRandom } from './random.ts'
