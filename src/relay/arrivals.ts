@@ -6,6 +6,7 @@ import type { Frames } from './frames.ts'
 import type { LoopGuard } from './loop-guard.ts'
 import type { Outbox } from './outbox.ts'
 import type { RelayContext } from './parts.ts'
+import { createSerializer } from './serializer.ts'
 
 /** Network messages of which it is remembered that nothing is left to do; the store knows the rest. */
 const REMEMBERED_MESSAGES = 50_000
@@ -29,6 +30,7 @@ export function createArrivals(
 ): Arrivals {
   const { store, clock } = context
   const { guard, frames, outbox } = tools
+  const inTurn = createSerializer()
   const remembered = new LRUCache<string, DeliverResult>({ max: REMEMBERED_MESSAGES })
 
   const keyOf = (network: string, remoteId: string) => `${network}\n${remoteId}`
@@ -37,25 +39,16 @@ export function createArrivals(
     remembered.set(keyOf(network, remoteId), result)
   }
 
-  /** Writes `remoteEcho` for a delivery once. */
-  async function noteEcho(delivery: Delivery, remoteId: string): Promise<void> {
-    const journey = await store.journey(delivery.envelopeId)
-    if (!journey.some((point) => point.name === 'remoteEcho' && point.deliveryId === delivery.id)) {
-      const { id: deliveryId, network, wallet } = delivery
-      await store.addCheckpoints(delivery.envelopeId, [
-        {
-          name: 'remoteEcho',
-          status: 'success',
-          at: clock.now(),
-          monotonic: clock.monotonic(),
-          deliveryId,
-          network,
-          wallet,
-          detail: null,
-        },
+  /** Writes `remoteEcho` for a delivery once, though stream and history may bring the echo at the same moment. */
+  async function noteEcho({ id: deliveryId, envelopeId, network, wallet }: Delivery): Promise<void> {
+    await inTurn(String(deliveryId), async () => {
+      const journey = await store.journey(envelopeId)
+      if (journey.some((point) => point.name === 'remoteEcho' && point.deliveryId === deliveryId)) return
+      const moment = { at: clock.now(), monotonic: clock.monotonic() }
+      await store.addCheckpoints(envelopeId, [
+        { name: 'remoteEcho', status: 'success', ...moment, deliveryId, network, wallet, detail: null },
       ])
-    }
-    await store.addAlias(delivery.network, remoteId, delivery.envelopeId, clock.now())
+    })
   }
 
   /** The network has it at the delivery's address. `echo`: by our own send. */
@@ -77,9 +70,9 @@ export function createArrivals(
       },
       at,
     })
-    if (moved && now) await outbox.settled(now)
-    else if (echo) await noteEcho(delivery, remoteId)
-    else await store.addAlias(delivery.network, remoteId, delivery.envelopeId, at)
+    if (moved && now) return outbox.settled(now)
+    if (echo) await noteEcho(delivery)
+    await store.addAlias(delivery.network, remoteId, delivery.envelopeId, at)
   }
 
   /**
@@ -107,7 +100,7 @@ export function createArrivals(
       const sent = (await store.deliveriesOf(id)).find(
         (delivery) => delivery.network === network && delivery.remoteIds.includes(remoteId),
       )
-      if (sent) await noteEcho(sent, remoteId)
+      if (sent) await noteEcho(sent)
       const result: DeliverResult = { outcome: sent ? 'echo' : 'duplicate', id: toHex(id) }
       remember(network, remoteId, result)
       return result

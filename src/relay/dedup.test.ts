@@ -181,8 +181,11 @@ test('layer 2: the network’s message id tells an echo whatever the message loo
   await gateway.submit(alice, bytes)
   await waitFor(async () => (await gateway.delivery(id, 'trtc')).state === 'acknowledged')
   const garbled = new Uint8Array([1, 2, 3])
-  for (const remoteId of ['m-1', 'm-1b', 'm-1', 'm-1b']) {
-    expect(await trtc.context().deliver(inbound(garbled, remoteId))).toEqual({
+  const echoes = ['m-1', 'm-1b', 'm-1', 'm-1b'].map((remoteId) =>
+    trtc.context().deliver(inbound(garbled, remoteId)),
+  )
+  for (const echo of await Promise.all(echoes)) {
+    expect(echo).toEqual({
       outcome: 'echo',
       id: toHex(id),
     })
