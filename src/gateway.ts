@@ -1,5 +1,6 @@
 /** Assembles the parts of a gateway and starts and stops them in order. Used by `main.ts`, the tests and the demo alike. */
 import type { AdapterDefinition, Clock, Random } from './adapter/index.ts'
+import type { VerifyEd25519 } from './envelope/index.ts'
 import { createHttpApi, type HttpSettings } from './http/index.ts'
 import { createIdentity } from './identity/service.ts'
 import type { Identity, NetworkAddresses } from './identity/types.ts'
@@ -30,6 +31,8 @@ export interface GatewayParts {
   relay: RelaySettings
   http: HttpSettings
   retentionMs: number
+  /** Checks envelope and prekey signatures. Default: node:crypto, off the main thread. */
+  verifySignature?: VerifyEd25519
 }
 
 export interface Gateway {
@@ -58,7 +61,7 @@ const PRUNE_INTERVAL_MS = 10 * 60_000
 export function createGateway(parts: GatewayParts): Gateway {
   const { store, log, metrics, clock, random } = parts
   const live = createLiveHub()
-  const verify = createSignatureVerifier()
+  const verify = parts.verifySignature ?? createSignatureVerifier()
   const domain = parts.identity.domain ?? (parts.publicUrl ? new URL(parts.publicUrl).host : 'localhost')
 
   const networks = createNetworks({

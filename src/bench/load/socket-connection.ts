@@ -1,0 +1,61 @@
+/** A client of `GET /v1/socket` for load: many wallets and many submissions over one connection. */
+import { once } from 'node:events'
+import { decode, encode } from 'cborg'
+import { WebSocket } from 'ws'
+
+const ATTACH = 1
+const SUBMIT = 3
+const REFUSED = 31
+
+export interface SocketConnection {
+  attach(token: string): Promise<void>
+  /** Resolves when the envelope is durable. */
+  submit(wallet: string, sealed: Uint8Array): Promise<void>
+  close(): Promise<void>
+}
+
+export async function openSocket(url: string): Promise<SocketConnection> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/socket`, { perMessageDeflate: false })
+  await once(socket, 'open')
+  const waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
+  let next = 1
+  socket.on('message', (data: Buffer) => {
+    const requestId = readRequestId(data)
+    // Items of attached wallets come unasked.
+    if (requestId === 0) return
+    const call = waiting.get(requestId)
+    waiting.delete(requestId)
+    if (data[1] === 0x18 && data[2] === REFUSED) call?.reject(new Error(JSON.stringify(decode(data))))
+    else call?.resolve()
+  })
+  socket.on('close', (code) => {
+    for (const { reject } of waiting.values()) reject(new Error(`the socket was closed with ${code}`))
+  })
+
+  function ask(kind: number, payload: Record<string, unknown>): Promise<void> {
+    const requestId = next++
+    return new Promise((resolve, reject) => {
+      waiting.set(requestId, { resolve, reject })
+      socket.send(encode([kind, requestId, payload]))
+    })
+  }
+
+  return {
+    attach: (token) => ask(ATTACH, { token, after: null }),
+    submit: (wallet, sealed) => ask(SUBMIT, { wallet, sealed }),
+    async close() {
+      socket.close()
+      await once(socket, 'close')
+    },
+  }
+}
+
+/** The second item of a CBOR array `[kind, requestId, payload]`, both below 2^32. */
+function readRequestId(data: Buffer): number {
+  const offset = data[1]! < 0x18 ? 2 : 3
+  const initial = data[offset]!
+  if (initial < 0x18) return initial
+  if (initial === 0x18) return data[offset + 1]!
+  if (initial === 0x19) return data.readUInt16BE(offset + 1)
+  return data.readUInt32BE(offset + 1)
+}
