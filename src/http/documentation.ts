@@ -22,7 +22,7 @@ export const JSON_BODY: readonly ProblemCode[] = [
   'media-type-unsupported',
 ]
 /** What any route may answer that reads or writes the store. */
-export const STORE: readonly ProblemCode[] = ['store-failed', 'store-closed']
+export const STORE: readonly ProblemCode[] = ['store-failed', 'store-full', 'store-read-only', 'store-closed']
 
 /** Codes of the registry that begin with one of `prefixes`. */
 export function codesOf(...prefixes: string[]): ProblemCode[] {

@@ -248,6 +248,15 @@ describe('what is refused, each with its own code', () => {
     ])
   })
 
+  it('streams by any other way than a plain GET', async () => {
+    const head = await fetch(`${gateway.url}/v1/stream`, {
+      method: 'HEAD',
+      headers: { authorization: `Bearer ${alice.token}` },
+    })
+    expect([head.status, head.headers.get('allow')]).toEqual([405, 'GET'])
+    expect(gateway.gateway.live.subscribers).toBe(0)
+  })
+
   it('a chunked body over the limit, while it arrives', async () => {
     const status = await new Promise<number | undefined>((resolve, reject) => {
       const request = rawRequest(`${gateway.url}/v1/envelopes`, {

@@ -46,6 +46,7 @@ export async function serveHttp(
     serverOptions: {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: settings.limits.bodyTimeoutMs + HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: 5_000,
       keepAliveTimeout: 30_000,
       maxHeaderSize: 16_384,
     },

@@ -162,6 +162,15 @@ describe('the socket', () => {
     await until(() => connection.closed === 1003, 'the close')
   })
 
+  it('counts attempts to attach against the address', async () => {
+    const gateway = await bench.gateway({ limits: { addressBurst: 20, addressPerSecond: 1 } })
+    const connection = await connect(gateway)
+    for (let index = 1; index <= 30; index++)
+      connection.send(KIND.attach, index, { token: 'A'.repeat(43), after: null })
+    expect((await connection.answer(1))[2].code).toBe('session-invalid')
+    expect((await connection.answer(30))[2].code).toBe('rate-limited')
+  })
+
   it('refuses an upgrade with a wrong token, and closes what is too large', async () => {
     const gateway = await bench.gateway()
     await expect(connect(gateway, { token: 'A'.repeat(43) })).rejects.toThrow('401')

@@ -31,17 +31,17 @@ interface Attachment {
 const encoded = new WeakMap<InboxItem, Uint8Array>()
 
 /**
- * Serves the connection until it closes. `first`: a session from the request's header, attached at once.
- * Errors (before anything is sent): `streams-exhausted`, `shutting-down`.
+ * Serves the connection until it closes. `first`: a session from the request's header, attached at once. Where no more
+ * streams are taken, the connection closes at once with 1013.
  */
 export function serveSocket(
   socket: WebSocket,
   services: HttpServices,
-  requestId: string,
-  first: { token: string; after: string | null } | null,
+  request: { id: string; address: string; first: { token: string; after: string | null } | null },
 ): void {
   const { relay, identity, store, live, streams, settings, clock, metrics, log, rates } = services
   const limits = settings.streams
+  const { id: requestId, address, first } = request
   const attachments = new Map<string, Attachment>()
   let inFlight = 0
   let answered = true
@@ -108,6 +108,9 @@ export function serveSocket(
   }
 
   async function attach(id: number, token: string, after: string | null): Promise<void> {
+    const limited = limitError(rates.address.take(address), 'address')
+    if (limited) metrics.rateLimited('address')
+    if (limited) throw limited
     const session = await identity.authenticate(token)
     if (!session) throw new HttpError('session-invalid', 'The token is not one of a running session')
     const { wallet } = session

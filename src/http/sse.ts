@@ -9,6 +9,7 @@ import type { InboxItem } from '../store/port.ts'
 import { type AppContext, sessionOf } from './context.ts'
 import type { Cursors } from './cursor.ts'
 import { encodeInboxItem } from './encode.ts'
+import { HttpError } from './errors.ts'
 import { type Feed, feedStart, startFeed } from './feed.ts'
 import { commonHeaders } from './perimeter.ts'
 import type { OpenStream } from './stream-registry.ts'
@@ -49,7 +50,11 @@ export async function serveEvents(context: AppContext, after: string | undefined
   const session = sessionOf(context)
   const token = context.get('token') ?? ''
   const outgoing = context.env?.outgoing
-  if (!outgoing) throw new Error('Streams need a server')
+  if (!outgoing || context.req.method !== 'GET') {
+    throw new HttpError('method-not-allowed', 'Streams are read with a plain GET', {
+      headers: { Allow: 'GET' },
+    })
+  }
 
   const cursors = await source.load()
   const start = await feedStart(

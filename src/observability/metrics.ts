@@ -157,9 +157,14 @@ export function createMetrics(): Metrics {
     'network',
     'state',
   ])
-  const storeUp = gauge('causeway_store_up', '1 if the store answered the last scrape, else 0.', [], async () => {
-    await statistics()
-  })
+  const storeUp = gauge(
+    'causeway_store_up',
+    '1 if the store answered the last scrape, else 0.',
+    [],
+    async () => {
+      await statistics()
+    },
+  )
   gauge('causeway_deliveries', 'Deliveries in the store.', ['network', 'state'], async (self) => {
     const counts = (await statistics())?.deliveries ?? []
     self.reset()

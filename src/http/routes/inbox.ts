@@ -241,7 +241,11 @@ export function registerInbox(app: App): void {
       return {
         onOpen(_event, { raw }) {
           const first = token === undefined ? null : { token, after }
-          serveSocket(raw as unknown as WebSocket, services, context.get('requestId'), first)
+          serveSocket(raw as unknown as WebSocket, services, {
+            id: context.get('requestId'),
+            address: context.get('address'),
+            first,
+          })
         },
       }
     }),
