@@ -161,11 +161,9 @@ export class WakuAdapter implements Adapter {
     if (attempts.length > 0) return null
     const now = this.#context.clock.now()
     const range = { since: now - FIND_WINDOW_MS, until: now + CLOCK_SPREAD_MS }
-    for await (const { contentTopic, payload, id } of driver.history(range, signal)) {
-      if (contentTopic === intent.to.address && Buffer.from(payload).equals(intent.frame))
-        return { remoteIds: [id] }
-    }
-    return null
+    const wanted = { ...range, contentTopic: intent.to.address, payload: intent.frame }
+    const found = await driver.search(wanted, signal)
+    return found ? { remoteIds: [found.id] } : null
   }
 
   async *#walk(since: number, signal: AbortSignal): AsyncGenerator<Inbound> {

@@ -17,6 +17,11 @@ export interface HistoryRange {
   until: number
 }
 
+export interface SearchQuery extends HistoryRange {
+  contentTopic: string
+  payload: Uint8Array
+}
+
 export interface WakuDriver {
   /** Connects and goes on connecting. Resolves when the first attempt has ended; never rejects for connection trouble. */
   start(signal: AbortSignal): Promise<void>
@@ -28,6 +33,8 @@ export interface WakuDriver {
   publish(message: NetworkMessage, signal: AbortSignal): Promise<void>
   /** Archived messages of the range on this gateway's content topics. */
   history(range: HistoryRange, signal: AbortSignal): AsyncIterable<NetworkMessage>
+  /** An archived message of the range with this content topic and payload, or null. Rejects when it cannot be asked. */
+  search(wanted: SearchQuery, signal: AbortSignal): Promise<NetworkMessage | null>
   /** Whether the archive holds the message. Rejects when it cannot be asked. */
   lookup(hash: Uint8Array, signal: AbortSignal): Promise<boolean>
   /** Multiaddrs at which light clients reach this network, WebSocket first. */

@@ -144,6 +144,16 @@ describe('by receipt', () => {
   })
 })
 
+it('find knows a message by its content topic and payload', () => {
+  const archive = makeArchive()
+  const message = testMessage({ at: START, payload: Uint8Array.of(0, 1, 0, 2) })
+  archive.put(message)
+  expect(archive.find(message.contentTopic, message.payload, START)?.id).toBe(message.id)
+  expect(archive.find(message.contentTopic, Uint8Array.of(0, 1), START)).toBeNull()
+  expect(archive.find('/causeway/1/in-1/cbor', message.payload, START)).toBeNull()
+  expect(archive.find(message.contentTopic, message.payload, START + 1)).toBeNull()
+})
+
 describe('retention', () => {
   it('keeps a message once', () => {
     const archive = makeArchive()

@@ -184,6 +184,20 @@ export class Archive {
     }))
   }
 
+  /** The newest message received since `since` (Unix milliseconds) with this content topic and payload, or null. */
+  find(contentTopic: string, payload: Uint8Array, since: number): NetworkMessage | null {
+    // The payload stands in the encoded message as it is; the exact comparison follows.
+    const rows = this.#statement(
+      `SELECT hash, pubsub_topic, wire, received FROM messages
+       WHERE received >= ? AND content_topic = ? AND length(wire) >= ? AND instr(wire, ?) > 0 ORDER BY received DESC`,
+    )
+    for (const row of rows.iterate(BigInt(since), contentTopic, BigInt(payload.length), payload)) {
+      const message = toMessage(row as unknown as Row)
+      if (Buffer.from(message.payload).equals(payload)) return message
+    }
+    return null
+  }
+
   /** Time of the newest receipt in Unix milliseconds, or null when the archive is empty. */
   lastReceived(): number | null {
     const row = this.#statement('SELECT max(received) AS newest FROM messages').get() as {

@@ -4,7 +4,7 @@ import type { Finding } from '../../../src/adapter/index.ts'
 import { ClockSkew } from '../clock-skew.ts'
 import type { EmbeddedConfig } from '../config.ts'
 import { confirmStored } from '../confirm.ts'
-import type { DriverSetting, HistoryRange, WakuDriver } from '../driver.ts'
+import type { DriverSetting, HistoryRange, SearchQuery, WakuDriver } from '../driver.ts'
 import { WakuError } from '../errors.ts'
 import { until } from '../until.ts'
 import type { NetworkMessage } from '../wire/message.ts'
@@ -102,6 +102,18 @@ export class EmbeddedDriver implements WakuDriver {
     }
     // What this node has was given; a walk without a peer's share must not count as complete.
     if (failed) throw failed
+  }
+
+  async search(
+    { contentTopic, payload, since }: SearchQuery,
+    signal: AbortSignal,
+  ): Promise<NetworkMessage | null> {
+    const found = this.#open().find(contentTopic, payload, since)
+    if (found) return found
+    // The archive may be new while the network remembers: what peers have had since the last sync is fetched first.
+    const failed = await this.#sync(this.#running(), this.#setting.context.clock.now(), signal)
+    if (failed) throw failed
+    return this.#open().find(contentTopic, payload, since)
   }
 
   async lookup(hash: Uint8Array, signal: AbortSignal): Promise<boolean> {

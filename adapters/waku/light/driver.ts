@@ -6,7 +6,7 @@ import type { Finding } from '../../../src/adapter/index.ts'
 import { ClockSkew } from '../clock-skew.ts'
 import type { LightConfig } from '../config.ts'
 import { confirmStored } from '../confirm.ts'
-import type { DriverSetting, HistoryRange, WakuDriver } from '../driver.ts'
+import type { DriverSetting, HistoryRange, SearchQuery, WakuDriver } from '../driver.ts'
 import { WakuError } from '../errors.ts'
 import { until } from '../until.ts'
 import { codecs } from '../wire/codecs.ts'
@@ -96,19 +96,15 @@ export class LightDriver implements WakuDriver {
     }
   }
 
-  async *history({ since, until: end }: HistoryRange, signal: AbortSignal): AsyncIterable<NetworkMessage> {
-    const { pubsubTopic, contentTopics, context } = this.#setting
-    const options = { clock: context.clock, signal, withinMs: PATIENCE_MS }
-    const peer = await until(async () => (await this.#peers(codecs.store))[0] ?? null, options)
-    if (!peer) throw this.#noStore()
-    const range = { from: toNanoseconds(since - HISTORY_OVERLAP_MS), to: toNanoseconds(end) }
-    for await (const hashes of storeHashes(
-      peer.connection,
-      { pubsubTopic, contentTopics, ...range },
-      signal,
-    )) {
-      yield* await storeMessages(peer.connection, hashes, signal)
+  history(range: HistoryRange, signal: AbortSignal): AsyncIterable<NetworkMessage> {
+    return this.#stored(this.#setting.contentTopics, range, signal)
+  }
+
+  async search(wanted: SearchQuery, signal: AbortSignal): Promise<NetworkMessage | null> {
+    for await (const message of this.#stored([wanted.contentTopic], wanted, signal)) {
+      if (Buffer.from(message.payload).equals(wanted.payload)) return message
     }
+    return null
   }
 
   async lookup(hash: Uint8Array, signal: AbortSignal): Promise<boolean> {
@@ -170,6 +166,25 @@ export class LightDriver implements WakuDriver {
     this.#dialer = new PeerDialer(node.libp2p, { peers, redial, clock, random, log })
     this.#dialer.start()
     this.#check = setInterval(() => this.#inBackground(() => this.#checkSubscriptions()), pingIntervalMs)
+  }
+
+  async *#stored(
+    contentTopics: string[],
+    { since, until: end }: HistoryRange,
+    signal: AbortSignal,
+  ): AsyncGenerator<NetworkMessage> {
+    const { pubsubTopic, context } = this.#setting
+    const options = { clock: context.clock, signal, withinMs: PATIENCE_MS }
+    const peer = await until(async () => (await this.#peers(codecs.store))[0] ?? null, options)
+    if (!peer) throw this.#noStore()
+    const range = { from: toNanoseconds(since - HISTORY_OVERLAP_MS), to: toNanoseconds(end) }
+    for await (const hashes of storeHashes(
+      peer.connection,
+      { pubsubTopic, contentTopics, ...range },
+      signal,
+    )) {
+      yield* await storeMessages(peer.connection, hashes, signal)
+    }
   }
 
   /** Tries peers until one takes the message. The same bytes may go to several: the network drops repeats. */

@@ -3,9 +3,10 @@ import type { Finding } from '../../../src/adapter/index.ts'
 import { ClockSkew } from '../clock-skew.ts'
 import type { RestConfig } from '../config.ts'
 import { confirmStored } from '../confirm.ts'
-import type { DriverSetting, HistoryRange, WakuDriver } from '../driver.ts'
+import type { DriverSetting, HistoryRange, SearchQuery, WakuDriver } from '../driver.ts'
 import { WakuError } from '../errors.ts'
 import { type NetworkMessage, toNanoseconds } from '../wire/message.ts'
+import type { TimeRange } from '../wire/store-client.ts'
 import { RestClient } from './client.ts'
 
 /** nwaku caches 50 messages a topic between polls and drops older ones without a word. */
@@ -68,9 +69,15 @@ export class RestDriver implements WakuDriver {
     }
   }
 
-  history({ since, until }: HistoryRange, signal: AbortSignal): AsyncIterable<NetworkMessage> {
-    const range = { from: toNanoseconds(since - HISTORY_OVERLAP_MS), to: toNanoseconds(until) }
-    return this.#client.range(this.#setting.contentTopics, range, signal)
+  history(range: HistoryRange, signal: AbortSignal): AsyncIterable<NetworkMessage> {
+    return this.#client.range(this.#setting.contentTopics, toTimeRange(range), signal)
+  }
+
+  async search(wanted: SearchQuery, signal: AbortSignal): Promise<NetworkMessage | null> {
+    for await (const message of this.#client.range([wanted.contentTopic], toTimeRange(wanted), signal)) {
+      if (Buffer.from(message.payload).equals(wanted.payload)) return message
+    }
+    return null
   }
 
   lookup(hash: Uint8Array, signal: AbortSignal): Promise<boolean> {
@@ -158,4 +165,8 @@ export class RestDriver implements WakuDriver {
       return false
     }
   }
+}
+
+function toTimeRange({ since, until }: HistoryRange): TimeRange {
+  return { from: toNanoseconds(since - HISTORY_OVERLAP_MS), to: toNanoseconds(until) }
 }
