@@ -235,6 +235,27 @@ test('a provision that fails has sent nothing; it is made once for an address', 
   expect(network.sends.length).toBe(2)
 })
 
+test('two recipients at one shared address get one copy, and both deliveries are acknowledged by it', async () => {
+  const [alice, bob, carol] = [createPerson(), createPerson(), createPerson()]
+  const network = scripted({ addressOf: () => 'at:bucket', capabilities: { sharedAddresses: true } })
+  const gateway = await bench.gateway({
+    name: 'gw-a',
+    networks: { waku: network.definition },
+    wallets: [alice, bob, carol],
+  })
+  const { id, bytes } = await seal(alice, [bob, carol])
+  await gateway.submit(alice, bytes)
+  const settled = await waitFor(async () => {
+    const deliveries = await gateway.deliveries(id)
+    return deliveries.every(({ state }) => state === 'acknowledged') && deliveries
+  })
+  expect(settled.map(({ wallet, remoteIds }) => [wallet, remoteIds])).toEqual([
+    [bob.wallet, ['remote-1']],
+    [carol.wallet, ['remote-1']],
+  ])
+  expect(network.sends.length).toBe(1)
+})
+
 test('while the network is down nothing is tried but a probe, and no try counts', async () => {
   const { send, reaches, network } = await setUp({ send: failure('retryable', 'down') })
   network.context().state({ state: 'transientDisconnect' })

@@ -16,6 +16,8 @@ export interface Script {
   provision?(address: string, signal: AbortSignal): Promise<void>
   history?: HistoryFacet
   capabilities?: Partial<Capabilities>
+  /** Default: {@link scriptedAddress}. */
+  addressOf?(wallet: string): string
   /** Default: reports `connected`. */
   start?(context: AdapterContext, signal: AbortSignal): Promise<void>
   stop?(): Promise<void>
@@ -72,7 +74,7 @@ export function scripted(script: Script = {}): Scripted {
       },
       ...(script.history ? { history: script.history } : {}),
       identity: {
-        addressOf: scriptedAddress,
+        addressOf: script.addressOf ?? scriptedAddress,
         isAddress: (address) => address.startsWith('at:'),
         ownAddress: () => null,
         provision: async ({ address }, signal) => script.provision?.(address, signal),
