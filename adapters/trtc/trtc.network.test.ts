@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { AdapterError, type AdapterErrorClass, type Inbound } from '../../src/adapter/index.ts'
+import {
+  AdapterError,
+  type AdapterErrorClass,
+  type Inbound,
+  type WebhookFacet,
+} from '../../src/adapter/index.ts'
 import { createRecordingContext, type RecordingContext } from '../../src/adapter/testing/context.ts'
 import { waitFor } from '../../src/adapter/testing/wait.ts'
 import { serveWebhooks } from '../../src/adapter/testing/webhooks.ts'
@@ -19,6 +24,7 @@ import {
   randomFrame,
   sameBytes,
 } from './testing.ts'
+import type { WebhookStatistics } from './webhook.ts'
 
 let sandbox: TrtcSandbox
 let gateway: Joined<RecordingContext>
@@ -43,6 +49,9 @@ const copies = (client: ChatClient, frame: Uint8Array) =>
 
 const heard = (frame: Uint8Array) =>
   waitFor(() => gateway.context.heard(frame)[0], { what: 'the webhook to deliver the frame' })
+
+const webhookStatistics = () =>
+  (gateway.adapter.webhook as WebhookFacet & { statistics(): WebhookStatistics }).statistics()
 
 async function walk(since: number): Promise<Inbound[]> {
   const collected: Inbound[] = []
@@ -76,6 +85,7 @@ describe('a frame', () => {
     await arrived(aliceClient, intent.frame)
     await sandbox.idle()
     expect(gateway.context.offered(intent.frame)).toEqual([])
+    expect(webhookStatistics()).toMatchObject({ echoes: 0, refused: {} })
   })
 
   it('of a real client is delivered once, with its addresses', async () => {
