@@ -3,11 +3,13 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Bench, medianTable, type Report, ratioTable } from './bench.ts'
+import { fanout } from './fanout.ts'
+import { growth } from './growth.ts'
 import { ingress } from './ingress.ts'
 import { describeMachine } from './machine.ts'
 import { plotLegs } from './plot.ts'
 
-const benches: Bench[] = [ingress]
+const benches: Bench[] = [ingress, fanout, growth]
 
 const HELP = `Usage: npm run bench -- <name> [options]
 

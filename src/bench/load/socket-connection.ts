@@ -59,3 +59,41 @@ function readRequestId(data: Buffer): number {
   if (initial === 0x19) return data.readUInt16BE(offset + 1)
   return data.readUInt32BE(offset + 1)
 }
+
+/** Sockets that only listen. */
+export interface ItemSockets {
+  /** Called for every inbox item. */
+  onEvent: () => void
+  close(): void
+}
+
+/** Opens `count` sockets, each with all the wallets attached. Resolves when they are. */
+export async function openItemSockets(url: string, tokens: string[], count: number): Promise<ItemSockets> {
+  const sockets: WebSocket[] = []
+  const listening: ItemSockets = {
+    onEvent: () => {},
+    close: () => {
+      for (const socket of sockets) socket.terminate()
+    },
+  }
+  const open = async () => {
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/socket`, { perMessageDeflate: false })
+    sockets.push(socket)
+    await once(socket, 'open')
+    let attached = 0
+    await new Promise<void>((resolve, reject) => {
+      socket.on('message', (data: Buffer) => {
+        if (readRequestId(data) === 0) listening.onEvent()
+        else if (data[1] === 0x18) reject(new Error(JSON.stringify(decode(data))))
+        else if (++attached === tokens.length) resolve()
+      })
+      for (const [index, token] of tokens.entries()) {
+        socket.send(encode([ATTACH, index + 1, { token, after: null }]))
+      }
+    })
+  }
+  for (let done = 0; done < count; done += 50) {
+    await Promise.all(Array.from({ length: Math.min(50, count - done) }, open))
+  }
+  return listening
+}
