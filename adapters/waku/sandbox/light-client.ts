@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { createLightNode, type LightNode } from '@waku/sdk'
 import { codecs } from '../wire/codecs.ts'
+import { filterSubscribe } from '../wire/filter-client.ts'
 import { messageHash, toNanoseconds } from '../wire/message.ts'
 import { protocolsOf } from '../wire/peers.ts'
 
@@ -95,6 +96,17 @@ export async function connectLightClient(options: LightClientOptions): Promise<L
       if (!(await node.filter.subscribe(decoders, take)))
         throw new Error('The Waku node refused the Filter subscription')
       resumers.push(async (since) => {
+        // The SDK subscribes anew by itself, but does not notice when that fails.
+        const pubsubTopic = decoders[0]?.pubsubTopic
+        const [connection] = node.libp2p.getConnections()
+        if (pubsubTopic && connection) {
+          await filterSubscribe(
+            connection,
+            pubsubTopic,
+            contentTopics,
+            AbortSignal.timeout(CONNECT_TIMEOUT_MS),
+          )
+        }
         for await (const message of stored(node, decoders, since - CATCH_UP_OVERLAP_MS)) take(message)
       })
     },
@@ -150,18 +162,21 @@ async function stayConnected(
 ): Promise<void> {
   let connectedAt = Date.now()
   let wasLost = false
+  // An event, because the SDK may have dialed again before anyone looks.
+  node.libp2p.addEventListener('peer:disconnect', () => {
+    wasLost = true
+  })
   while (!signal.aborted) {
     try {
-      if (node.libp2p.getPeers().length === 0) {
-        wasLost = true
-        await node.libp2p.dial(target)
-      } else if (wasLost) {
+      if (node.libp2p.getPeers().length === 0) await node.libp2p.dial(target)
+      if (wasLost) {
         await untilServed(node)
-        await resume(connectedAt)
         wasLost = false
-      } else connectedAt = Date.now()
+        await resume(connectedAt)
+      }
+      connectedAt = Date.now()
     } catch {
-      // The node is away, or went away again: the next round dials anew.
+      // The node is away, or went away again: the next round dials and resumes anew.
       wasLost = true
     }
     await sleep(PAUSE_MS)
