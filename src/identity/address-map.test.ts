@@ -62,16 +62,13 @@ describe('endpoints', () => {
     const { identity } = gateway
     const { session } = await signIn(identity, alice)
     const set = (input: { address?: string; enabled: boolean }) =>
-      identity.setEndpoint(session, { network: 'fast', ...input })
-    expect(await set({ address: ADDRESS, enabled: true })).toMatchObject({
-      address: ADDRESS,
-      source: 'chosen',
-      exclusive: true,
-    })
-    expect((await identity.endpoints(alice.wallet))[0]).toMatchObject({ network: 'fast', address: ADDRESS })
-    expect(await set({ enabled: false })).toMatchObject({ address: ADDRESS, enabled: false })
-    expect((await identity.endpoints(alice.wallet)).map(({ network }) => network)).toEqual(['shared'])
-    const own = derived(alice.wallet, 'fast')
+      identity.setEndpoint(session, { network: 'shared', ...input })
+    const chosen = { address: 'bucket-0', source: 'chosen', exclusive: false }
+    expect(await set({ address: 'bucket-0', enabled: true })).toMatchObject(chosen)
+    expect(await identity.endpoints(alice.wallet)).toContainEqual(expect.objectContaining(chosen))
+    expect(await set({ enabled: false })).toMatchObject({ address: 'bucket-0', enabled: false })
+    expect((await identity.endpoints(alice.wallet)).map(({ network }) => network)).toEqual(['fast'])
+    const own = derived(alice.wallet, 'shared')
     expect(await set({ enabled: true })).toMatchObject({ address: own, enabled: true, source: 'derived' })
     expect(await set({ address: own, enabled: false })).toMatchObject({
       address: own,
@@ -105,18 +102,28 @@ describe('endpoints', () => {
     await identity.setEndpoint(second, bucket)
     expect(await gateway.store.walletsAt('shared', 'bucket-0')).toEqual([alice.wallet, bob.wallet])
     const theirs = { network: 'fast', address: derived(alice.wallet, 'fast'), enabled: true }
-    expect(await codeOf(() => identity.setEndpoint(second, theirs))).toBe('endpoint-taken')
+    expect(await codeOf(() => identity.setEndpoint(second, theirs))).toBe('endpoint-address-invalid')
   })
 
-  it('give a derived address to the wallet from which it follows, whoever chose it before', async () => {
-    const { identity, store } = gateway
+  it('are never those that follow from another wallet, taken or not', async () => {
+    const { identity } = gateway
     const { session } = await signIn(identity, bob)
+    const theirs = { network: 'fast', address: derived(alice.wallet, 'fast'), enabled: true }
+    expect(await codeOf(() => identity.setEndpoint(session, theirs))).toBe('endpoint-address-invalid')
+    await signIn(identity, alice)
+    expect(await codeOf(() => identity.setEndpoint(session, theirs))).toBe('endpoint-address-invalid')
+  })
+
+  it('give a derived address to the wallet from which it follows, though another chose it before the network derived any', async () => {
+    const { identity, store } = gateway
+    await signIn(identity, bob)
     const squatted = derived(alice.wallet, 'fast')
-    await identity.setEndpoint(session, { network: 'fast', address: squatted, enabled: true })
+    const [before] = await store.endpoints(bob.wallet)
+    await store.putEndpoint({ ...before!, address: squatted, source: 'chosen' })
     await signIn(identity, alice)
     expect(await store.walletsAt('fast', squatted)).toEqual([alice.wallet])
     const own = { network: 'fast', address: derived(bob.wallet, 'fast'), source: 'derived' }
-    expect((await identity.endpoints(bob.wallet))[0]).toMatchObject(own)
+    expect((await gateway.restarted().endpoints(bob.wallet))[0]).toMatchObject(own)
   })
 })
 

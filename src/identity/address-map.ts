@@ -109,6 +109,13 @@ export function createAddressMap(options: {
         `The address has not the form of an address on ${network}`,
       )
     }
+    // Where addresses follow from wallets, another one is someone else's: messages would go to them.
+    if (derived?.exclusive && derived.address !== address) {
+      throw new IdentityError(
+        'endpoint-address-invalid',
+        `On ${network} the address follows from the wallet: leave the address out`,
+      )
+    }
     const source = derived?.address === address ? 'derived' : 'chosen'
     const exclusive = derived?.exclusive ?? true
     return { wallet, network, address, enabled, source, exclusive, updatedAt: now() }
