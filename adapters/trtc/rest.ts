@@ -3,7 +3,13 @@
  * that the service understood. Source: https://www.tencentcloud.com/document/product/1047/34620
  */
 import { z } from 'zod'
-import { AdapterError, type Clock, type Random } from '../../src/adapter/index.ts'
+import {
+  AdapterError,
+  AnswerTooLong,
+  type Clock,
+  type Random,
+  readLimitedText,
+} from '../../src/adapter/index.ts'
 import type { CarriedMessage } from './carriage.ts'
 import { restUrls, type TrtcConfig } from './config.ts'
 import {
@@ -22,6 +28,8 @@ const ADMIN_SIGNATURE_SECONDS = 86_400
 /** A signature with less than this left, in milliseconds, is replaced before the service refuses it. */
 const RENEWAL_MARGIN_MS = 3_600_000
 const SIGNATURE_EXPIRED = 70001
+/** A page of history has at most 100 messages of 12 KB; an answer beyond this is none of the service's. */
+const MAX_ANSWER_BYTES = 8 * 1024 * 1024
 /** The service takes up to 100 accounts in one import. */
 export const MAX_ACCOUNTS_PER_IMPORT = 100
 
@@ -162,8 +170,9 @@ export function createRestClient(
       status = response.status
       const serverTime = Date.parse(response.headers.get('date') ?? '')
       if (!Number.isNaN(serverTime)) clockOffset = serverTime - clock.now()
-      text = await response.text()
+      text = await readLimitedText(response, MAX_ANSWER_BYTES)
     } catch (cause) {
+      if (cause instanceof AnswerTooLong) throw unreadable(command, effect)
       throw transportError(command, cause, effect, true)
     }
     if (status !== 200) throw statusError(command, status, effect)

@@ -14,11 +14,14 @@ import { all as anyWebSocket } from '@libp2p/websockets/filters'
 import { createLibp2p } from 'libp2p'
 import { WakuError } from '../errors.ts'
 import { codecs } from '../wire/codecs.ts'
+import { dialGate } from '../wire/dial-gate.ts'
 
 export interface HostOptions {
   privateKey: PrivateKey
   listen: string[]
   announce: string[]
+  /** Multiaddrs that the host may dial, and no others. */
+  peers: string[]
   pubsubTopic: string
   maxConnections: number
 }
@@ -41,6 +44,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     // A browser that leaves a page drops its streams at once: more unknown-stream frames than the default of 5 a second.
     streamMuxers: [mplex({ disconnectThreshold: 100 })],
     connectionEncrypters: [noise()],
+    connectionGater: dialGate(options.peers),
     connectionManager: {
       maxConnections: options.maxConnections,
       inboundConnectionThreshold: 100,
@@ -72,7 +76,8 @@ function createGossip(components: GossipSubComponents, options: HostOptions): Go
       gossipThreshold: -100,
       publishThreshold: -1000,
       graylistThreshold: -10_000,
-      acceptPXThreshold: 0,
+      // Peer exchange would let any peer say whom this host dials.
+      acceptPXThreshold: Number.MAX_VALUE,
       opportunisticGraftThreshold: 0,
     },
     scoreParams: createPeerScoreParams({

@@ -141,7 +141,7 @@ export class LightDriver implements WakuDriver {
     const { events, context, contentTopics, clusterId } = this.#setting
     const { shardsInCluster, peers, redialMinMs, redialMaxMs, pingIntervalMs } = this.#config
     const { clock, random, log } = context
-    const node = await createQuietLightNode({ clusterId, shardsInCluster, pingIntervalMs })
+    const node = await createQuietLightNode({ clusterId, shardsInCluster, pingIntervalMs, peers })
     this.#node = node
     node.libp2p.addEventListener('peer:identify', ({ detail }: CustomEvent<IdentifyResult>) => {
       if (detail.protocols.includes(codecs.filterSubscribe))

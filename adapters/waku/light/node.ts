@@ -3,10 +3,13 @@ import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
 import { all as anyWebSocket } from '@libp2p/websockets/filters'
 import { createLightNode, type LightNode } from '@waku/sdk'
+import { dialGate } from '../wire/dial-gate.ts'
 
 export interface LightNodeOptions {
   clusterId: number
   shardsInCluster: number
+  /** Multiaddrs that the node may dial, and no others: the SDK dials what is in its peer store, which peers write. */
+  peers: readonly string[]
   /** How often the SDK pings its Filter subscription, in milliseconds. */
   pingIntervalMs: number
 }
@@ -25,6 +28,7 @@ export function createQuietLightNode(options: LightNodeOptions): Promise<LightNo
     lightPush: { autoRetry: false },
     connectionManager: { enableAutoRecovery: false },
     libp2p: {
+      connectionGater: dialGate(options.peers),
       filterMultiaddrs: false,
       hideWebSocketInfo: true,
       transports: [webSockets({ filter: anyWebSocket }), tcp()],

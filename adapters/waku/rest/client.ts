@@ -1,5 +1,6 @@
 /** Client of nwaku's REST interface: Relay, Light Push and Store. */
 import { z } from 'zod'
+import { AnswerTooLong, readLimitedText } from '../../../src/adapter/index.ts'
 import { WakuError } from '../errors.ts'
 import { describeMessage, type NetworkMessage } from '../wire/message.ts'
 import { queryWindows, type TimeRange } from '../wire/store-client.ts'
@@ -14,6 +15,8 @@ export interface RestClientOptions {
 
 const NANOSECOND_KEYS = new Set(['timestamp'])
 const PAGE_SIZE = 50
+/** A page of 50 messages of 150 KB in base64, and room to spare. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 /** Failures before anything was sent, by the codes of Node's sockets. */
 const NOT_CONNECTED = new Set([
@@ -139,14 +142,20 @@ export class RestClient {
     try {
       const response = await fetch(url, {
         method,
+        // An answer decides nothing about whom the gateway talks to: a redirect is a refusal.
+        redirect: 'manual',
         signal: AbortSignal.any([signal, AbortSignal.timeout(this.#options.timeoutMs)]),
         ...(body === undefined
           ? {}
           : { body: stringifyExact(body), headers: { 'content-type': 'application/json' } }),
       })
       status = response.status
-      text = await response.text()
+      text = await readLimitedText(response, MAX_ANSWER_BYTES)
     } catch (cause) {
+      if (cause instanceof AnswerTooLong)
+        throw new WakuError('malformed-answer', 'nwaku answered with more than any of its answers has', {
+          cause,
+        })
       const code = (cause as { cause?: { code?: string } }).cause?.code ?? ''
       if (NOT_CONNECTED.has(code))
         throw new WakuError('no-peer', 'nwaku does not answer at its REST address', { cause })

@@ -21,6 +21,7 @@ export async function connectRawPeer(address: string): Promise<RawPeer> {
     privateKey: await generateKeyPair('Ed25519'),
     listen: [],
     announce: [],
+    peers: [address],
     pubsubTopic: PUBSUB_TOPIC,
     maxConnections: 10,
   })
