@@ -24,10 +24,9 @@ export interface GatewayProcess {
   kill(): Promise<void>
   /** SIGTERM. Resolves with the exit code. */
   stop(): Promise<number | null>
-  /** Resolves with exit code and last words when the process ends by itself. */
-  ended(): Promise<{ code: number | null; output: string }>
   running(): boolean
-  output(): string
+  /** Of the running process. */
+  pid(): number
 }
 
 export interface GatewayProcessOptions {
@@ -109,12 +108,11 @@ export async function createGatewayProcess(options: GatewayProcessOptions): Prom
       await end('SIGKILL')
     },
     stop: () => end('SIGTERM'),
-    async ended() {
-      if (child && isRunning()) await once(child, 'exit')
-      return { code: child?.exitCode ?? null, output }
-    },
     running: isRunning,
-    output: () => output,
+    pid() {
+      if (child?.pid === undefined || !isRunning()) throw new Error('the gateway does not run')
+      return child.pid
+    },
   }
 }
 
