@@ -147,8 +147,10 @@ export function createGateway(parts: GatewayParts): Gateway {
       if (pruning) clearInterval(pruning)
       await server?.close(signal)
       live.close()
-      await networks.stop(signal)
+      // A relay that is stopping turns away what its networks hear, so that they keep it; the other way round it would
+      // wait for answers of networks that are gone.
       await relay.stop(signal)
+      await networks.stop(signal)
       await store.close()
     },
   }

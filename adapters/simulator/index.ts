@@ -21,6 +21,7 @@ export default defineAdapter({
     redeliveryWindowMs: 3_600_000,
     // The reordering switch breaks any order.
     ordering: 'none',
+    federates: true,
     carriesTransactionId: true,
     environment: [],
   },

@@ -13,6 +13,7 @@ export default defineAdapter({
     // History, from which a message may come once more, is kept for seven days by every edition.
     redeliveryWindowMs: 7 * 86_400_000,
     ordering: 'conversation',
+    federates: false,
     carriesTransactionId: true,
     environment: [
       {

@@ -13,6 +13,7 @@ export default defineAdapter({
     // Relay repeats within two minutes; archives give a message again for as long as they keep it (two days by default).
     redeliveryWindowMs: 3 * 24 * 3_600_000,
     ordering: 'none',
+    federates: true,
     carriesTransactionId: false,
     environment: [],
   },

@@ -10,6 +10,7 @@ const manifest: Manifest = {
   limits: { maxFrameBytes: 1000 },
   redeliveryWindowMs: 1000,
   ordering: 'none',
+  federates: false,
   carriesTransactionId: false,
   environment: [],
 }

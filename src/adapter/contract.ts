@@ -27,6 +27,11 @@ export interface Manifest {
   redeliveryWindowMs: number
   /** `conversation`: messages of one sender to one recipient arrive in order; `none`: any order. */
   ordering: 'none' | 'conversation'
+  /**
+   * Other gateways hear what is sent to their wallets on this network (Waku). Elsewhere each gateway has an app or an
+   * account of its own (TRTC), and sending to a wallet that never signed in here would reach nobody.
+   */
+  federates: boolean
   /** The network carries our transaction id natively, so that an echo is recognised without opening it. */
   carriesTransactionId: boolean
   /** Environment variables that the adapter's configuration may be given by. */

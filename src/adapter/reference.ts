@@ -7,13 +7,13 @@ export async function renderCapabilitiesReference(): Promise<string> {
     '',
     'Generated from the manifests by `npm run generate`. What a configured network can do right now, address and limits included, is told by `GET /v1/networks`.',
     '',
-    '| network | | largest frame | order | may deliver again for | carries our transaction id | sandbox |',
-    '|---|---|---|---|---|---|---|',
+    '| network | | largest frame | order | may deliver again for | carries our transaction id | other gateways hear it | sandbox |',
+    '|---|---|---|---|---|---|---|---|',
   ]
   for (const name of networkNames) {
     const { manifest } = await loadAdapter(name)
     lines.push(
-      `| \`${name}\` | ${manifest.title} | ${manifest.limits.maxFrameBytes} bytes | ${manifest.ordering === 'none' ? 'none' : 'within a conversation'} | ${duration(manifest.redeliveryWindowMs)} | ${yesNo(manifest.carriesTransactionId)} | ${yesNo(sandboxNames.includes(name))} |`,
+      `| \`${name}\` | ${manifest.title} | ${manifest.limits.maxFrameBytes} bytes | ${manifest.ordering === 'none' ? 'none' : 'within a conversation'} | ${duration(manifest.redeliveryWindowMs)} | ${yesNo(manifest.carriesTransactionId)} | ${yesNo(manifest.federates)} | ${yesNo(sandboxNames.includes(name))} |`,
     )
   }
   return lines.join('\n')

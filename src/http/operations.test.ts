@@ -31,6 +31,7 @@ function facets(options: FacetsOptions): AdapterDefinition {
       limits: { maxFrameBytes: 262_144 },
       redeliveryWindowMs: 0,
       ordering: 'none',
+      federates: false,
       carriesTransactionId: false,
       environment: [],
     },

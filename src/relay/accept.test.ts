@@ -131,9 +131,12 @@ test('no open relay: a heard frame goes to wallets of this gateway only, a submi
   expect(await gateway.inbox(stranger)).toEqual([])
 })
 
-test('a recipient whom no network reaches is refused, not lost', async () => {
+test.each([
+  ['reaches', { capabilities: { reachesAnyone: false } }],
+  ['shares with the recipient’s gateway', { federates: false }],
+])('a recipient whom no network %s is refused, not lost', async (_, script) => {
   const [alice, stranger] = [createPerson(), createPerson()]
-  const closed = scripted({ capabilities: { reachesAnyone: false } })
+  const closed = scripted(script)
   const gateway = await bench.gateway({
     name: 'gw-a',
     networks: { xmtp: closed.definition },

@@ -10,7 +10,7 @@ import { planDeliveries } from './route.ts'
 export interface Recipients {
   /** Served by this gateway. */
   here: string[]
-  /** Reached on networks where anyone can be addressed. */
+  /** Reached on networks that federate. */
   elsewhere: string[]
   senderServed: boolean
 }
@@ -33,11 +33,12 @@ export function createResolver(context: RelayContext, ranking: Ranking): Resolve
     return names
   }
 
-  /** Addresses of a wallet that this gateway does not serve, on networks where anyone can be addressed. */
+  /** Addresses of a wallet that this gateway does not serve, on networks where its own gateway may hear. */
   function reachable(wallet: string): { network: string; address: string }[] {
     return networkNames().flatMap((network) => {
-      const adapter = networks.get(network)?.adapter
-      const address = adapter?.capabilities().reachesAnyone && adapter.identity?.addressOf(wallet)
+      const { adapter, definition } = networks.get(network) ?? {}
+      const open = definition?.manifest.federates && adapter?.capabilities().reachesAnyone
+      const address = open && adapter?.identity?.addressOf(wallet)
       return address ? [{ network, address }] : []
     })
   }

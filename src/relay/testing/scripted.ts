@@ -16,6 +16,8 @@ export interface Script {
   provision?(address: string, signal: AbortSignal): Promise<void>
   history?: HistoryFacet
   capabilities?: Partial<Capabilities>
+  /** Of the manifest; default true. */
+  federates?: boolean
   /** Default: {@link scriptedAddress}. */
   addressOf?(wallet: string): string
   /** Default: reports `connected`. */
@@ -96,6 +98,7 @@ export function scripted(script: Script = {}): Scripted {
         limits: { maxFrameBytes: 100_000 },
         redeliveryWindowMs: 60_000,
         ordering: 'none',
+        federates: script.federates ?? true,
         carriesTransactionId: false,
         environment: [],
       },
