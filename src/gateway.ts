@@ -1,6 +1,6 @@
 /** Assembles the parts of a gateway and starts and stops them in order. Used by `main.ts`, the tests and the demo alike. */
 import type { AdapterDefinition, Clock, Random } from './adapter/index.ts'
-import type { VerifyEd25519 } from './envelope/index.ts'
+import { useSha256, type VerifyEd25519 } from './envelope/index.ts'
 import { createHttpApi, type HttpSettings } from './http/index.ts'
 import { createIdentity } from './identity/service.ts'
 import type { Identity, NetworkAddresses } from './identity/types.ts'
@@ -10,6 +10,7 @@ import type { Metrics } from './observability/metrics.ts'
 import { createNetworks, createRelay, createSignatureVerifier } from './relay/index.ts'
 import type { Networks, Relay, RelaySettings } from './relay/types.ts'
 import type { Route, Store } from './store/port.ts'
+import { systemSha256 } from './system.ts'
 
 export interface GatewayParts {
   /** Id in hop traces, and the public key that it follows from. */
@@ -60,6 +61,7 @@ const PRUNE_INTERVAL_MS = 10 * 60_000
  */
 export function createGateway(parts: GatewayParts): Gateway {
   const { store, log, metrics, clock, random } = parts
+  useSha256(systemSha256)
   const live = createLiveHub()
   const verify = parts.verifySignature ?? createSignatureVerifier()
   const domain = parts.identity.domain ?? (parts.publicUrl ? new URL(parts.publicUrl).host : 'localhost')

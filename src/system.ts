@@ -1,6 +1,7 @@
-/** Time and randomness of the machine. Everything else takes them as arguments, so that tests can set them. */
-import { randomBytes } from 'node:crypto'
+/** Time, randomness and native code of the machine. Everything else takes them as arguments, so that tests can set them. */
+import { hash, randomBytes } from 'node:crypto'
 import type { Random } from './adapter/index.ts'
+import type { Sha256 } from './envelope/index.ts'
 
 export { systemClock } from './adapter/clock.ts'
 
@@ -8,3 +9,6 @@ export const systemRandom: Random = {
   bytes: (length) => new Uint8Array(randomBytes(length)),
   fraction: () => randomBytes(4).readUInt32BE() / 2 ** 32,
 }
+
+/** SHA-256 of OpenSSL. */
+export const systemSha256: Sha256 = (bytes) => new Uint8Array(hash('sha256', bytes, 'buffer'))

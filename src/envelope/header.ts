@@ -170,6 +170,7 @@ function checkHeader(header: Record<keyof EnvelopeHeader, unknown>): asserts hea
 
 function checkExtensions(ext: unknown): void {
   if (!isPlainObject(ext)) throw invalid('ext must be a map')
+  if (Object.keys(ext).length === 0) return
   const bytes = translateCodes({ 'value-not-encodable': 'envelope-header-invalid' }, () =>
     encodeCanonical(ext),
   )

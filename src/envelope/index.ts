@@ -35,7 +35,7 @@ export {
   type RelayMode,
   withHop,
 } from './frame.ts'
-export { H } from './hash.ts'
+export { H, type Sha256, useSha256 } from './hash.ts'
 export {
   decodeHeader,
   directConversation,
