@@ -97,7 +97,7 @@ export const configSchema = z.strictObject({
       ),
       maxAttempts: positive(40, 'How often a delivery is tried before it is dead.'),
       reconcileIntervalMs: milliseconds(
-        60_000,
+        20_000,
         'How often the history of a network is walked for messages that its stream lost.',
       ),
       reconcileOverlapMs: milliseconds(60_000, 'How far a walk starts before the last one.'),

@@ -3,6 +3,7 @@ import { simulatorAddress } from '../../adapters/simulator/index.ts'
 import { AdapterError, type HistoryQuery, type Inbound } from '../adapter/index.ts'
 import { waitFor } from '../adapter/testing/wait.ts'
 import { toHex } from '../envelope/index.ts'
+import { acceptRecord, newDelivery } from '../store/testing/records.ts'
 import { createPerson, nativeFrame, RelayBench, SETTINGS, seal } from './testing/bench.ts'
 import { scripted } from './testing/scripted.ts'
 
@@ -99,6 +100,27 @@ test('the cursor is the start of the last completed walk, never the time of a me
     first - SETTINGS.reconcileOverlapMs,
     second - SETTINGS.reconcileOverlapMs,
   ])
+})
+
+test('a pair that was quiet for days is asked for too: its next message may be the one that was lost', async () => {
+  const queries: HistoryQuery[] = []
+  // biome-ignore lint/correctness/useYield: this network kept nothing
+  const made = await withHistory(async function* (query) {
+    queries.push(query)
+  })
+  const [alice, bob] = [createPerson(), createPerson()]
+  for (const person of [alice, bob]) await made.gateway.signIn(person)
+  const address = simulatorAddress(bob.wallet)
+  await made.gateway.store.accept(
+    acceptRecord('days ago', {
+      from: alice.wallet,
+      receivedAt: Date.now() - 3 * 24 * HOUR,
+      inbox: [{ wallet: bob.wallet, direction: 'received' }],
+      deliveries: [newDelivery('days ago', 'waku', { wallet: bob.wallet, address })],
+    }),
+  )
+  await made.gateway.relay.reconcile('waku', AbortSignal.timeout(5_000))
+  expect(queries.at(-1)?.pairs.flatMap(({ local, peer }) => [local, peer])).toContain(address)
 })
 
 test('a walk that fails, or whose frames could not be kept, leaves the cursor where it was', async () => {

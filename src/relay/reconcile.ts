@@ -9,6 +9,11 @@ import type { Relay } from './types.ts'
 const CURSOR = 'relay/last-walk'
 /** Pairs of addresses that are asked for at most, the latest first. */
 const MAX_PAIRS = 1_000
+/**
+ * How long a pair is expected to write again, milliseconds. A message that the stream lost may be the first of its pair in
+ * days, so this has nothing to do with the time from which messages are asked for.
+ */
+const PAIR_LIFE_MS = 30 * 86_400_000
 /** A walk that takes longer is given up, milliseconds. The next one starts where it had started, and gets on faster. */
 const LONGEST_WALK_MS = 1_800_000
 
@@ -52,7 +57,7 @@ export function createReconciler(context: RelayContext, hear: Relay['hear']): Re
     // past messages which were not read yet.
     const startedAt = clock.now()
     const since = Math.max(0, (await lastWalk(network)) - settings.reconcileOverlapMs)
-    const pairs = await store.recentPairs(network, since, MAX_PAIRS)
+    const pairs = await store.recentPairs(network, Math.max(0, startedAt - PAIR_LIFE_MS), MAX_PAIRS)
     for await (const inbound of adapter.history.walk({ since, pairs }, signal)) {
       signal.throwIfAborted()
       const { outcome } = await hear(network, inbound)
