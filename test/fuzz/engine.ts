@@ -84,7 +84,7 @@ async function fuzzSession(
   strays: readonly unknown[],
 ): Promise<Outcome> {
   const dice = createDice(seedFor(options.seed, target.name))
-  const corpus: Input[] = [...session.seeds]
+  const corpus: Input[] = [...session.seeds, ...(session.hostile ?? []).filter(isSmall)]
   const outcome: Outcome = {
     target: target.name,
     seed: options.seed,
@@ -117,7 +117,7 @@ async function fuzzSession(
       outcome.refused[verdict.outcome] = (outcome.refused[verdict.outcome] ?? 0) + 1
     if (verdict.outcome !== null && !seen.has(verdict.outcome)) {
       seen.add(verdict.outcome)
-      if (corpus.length < CORPUS && input.length < 20_000) corpus.push(input)
+      if (corpus.length < CORPUS && isSmall(input)) corpus.push(input)
     }
     if (outcome.inputs % 64 === 0) await turnOfTheLoop()
     if (heapAtFirst === null && outcome.inputs >= warm) heapAtFirst = heapInUse()
@@ -133,6 +133,11 @@ async function fuzzSession(
   const { failure } = outcome
   if (failure?.input != null && failure.kind !== 'slow') outcome.failure = await smallest(session, failure)
   return outcome
+}
+
+/** Small enough to be mutated often. */
+function isSmall(input: Input): boolean {
+  return input.length < 20_000
 }
 
 function nextInput(target: Target, corpus: readonly Input[], dice: Dice): Input {
@@ -170,7 +175,8 @@ function judgeAccepted(session: Session, input: Input, accepted: unknown): Verdi
     wrong === null
       ? { outcome: 'accepted', failure: null }
       : { outcome: null, failure: { kind: 'forged', detail: wrong, input } }
-  const wrong = session.forged?.(input, accepted) ?? null
+  const polluted = 'polluted' in Object.prototype ? 'Object.prototype was changed' : null
+  const wrong = polluted ?? session.forged?.(input, accepted) ?? null
   return wrong instanceof Promise ? wrong.then(toVerdict) : toVerdict(wrong)
 }
 

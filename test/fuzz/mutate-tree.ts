@@ -111,7 +111,7 @@ export function mutateCbor(
   structureOnly = false,
 ): Uint8Array {
   const tree = structureOnly || dice.chance(0.85) ? treeOfCbor(bytes) : undefined
-  if (tree === undefined) return mutateBytes(bytes, dice, other)
+  if (tree === undefined) return structureOnly ? bytes : mutateBytes(bytes, dice, other)
   const mutated = mutateTree(tree, dice, () => treeOfCbor(other), structureOnly)
   return writeCbor(mutated, !structureOnly && dice.chance(0.05))
 }
@@ -119,7 +119,7 @@ export function mutateCbor(
 /** As {@link mutateCbor}, for JSON. */
 export function mutateJson(text: string, dice: Dice, other: string, structureOnly = false): string {
   const tree = structureOnly || dice.chance(0.85) ? treeOfJson(text) : undefined
-  if (tree === undefined) return mutateText(text, dice, other)
+  if (tree === undefined) return structureOnly ? text : mutateText(text, dice, other)
   return writeJson(mutateTree(tree, dice, () => treeOfJson(other), structureOnly))
 }
 

@@ -1,8 +1,12 @@
 import type { Target } from '../target.ts'
+import { configTargets } from './config.ts'
 import { envelopeTargets } from './envelope.ts'
+import { httpTargets } from './http.ts'
 import { identityTargets } from './identity.ts'
+import { relayTargets } from './relay.ts'
 import { trtcTargets } from './trtc.ts'
 import { wakuAnswerTargets } from './waku-answers.ts'
+import { wakuLiveTargets } from './waku-live.ts'
 import { wakuServiceTargets } from './waku-services.ts'
 
 /** Every target, in the order in which they run. */
@@ -12,6 +16,10 @@ export const targets: readonly Target[] = [
   ...trtcTargets,
   ...wakuServiceTargets,
   ...wakuAnswerTargets,
+  ...wakuLiveTargets,
+  ...configTargets,
+  ...httpTargets,
+  ...relayTargets,
 ]
 
 /** Throws `RangeError` for a name that no target has. */
