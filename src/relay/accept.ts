@@ -8,7 +8,7 @@ import {
   type SealedEnvelope,
   toHex,
 } from '../envelope/index.ts'
-import type { AcceptRecord, AcceptResult, NewDelivery } from '../store/port.ts'
+import type { AcceptRecord, AcceptResult, Delivery, NewDelivery } from '../store/port.ts'
 import type { Arrivals } from './arrivals.ts'
 import { createChecks, type Entry, requireSealed } from './checks.ts'
 import { RelayError, refusalCode } from './errors.ts'
@@ -97,17 +97,38 @@ export function createAcceptor(
       )
     }
     requireSealed(envelope.header)
-    return inTurn(toHex(envelope.id), async () => {
-      const { id } = envelope
-      const result: Pick<AcceptResult, 'outcome' | 'deliveries'> = (await guard.byEnvelopeId(id))
-        ? { outcome: 'duplicate', deliveries: await store.deliveriesOf(id) }
-        : await take(entryOf(envelope, via, null, null))
-      return {
-        id,
-        duplicate: result.outcome === 'duplicate',
-        deliveries: result.deliveries.map(({ network, wallet, state }) => ({ network, wallet, state })),
-      }
+    const { id } = envelope
+    const accepted = (duplicate: boolean, deliveries: Delivery[]): Accepted => ({
+      id,
+      duplicate,
+      deliveries: deliveries.map(({ network, wallet, state }) => ({ network, wallet, state })),
     })
+    return inTurn(toHex(id), () =>
+      unlessTaken(id, {
+        first: async () => {
+          const { outcome, deliveries } = await take(entryOf(envelope, via, null, null))
+          return accepted(outcome === 'duplicate', deliveries)
+        },
+        again: async () => accepted(true, await store.deliveriesOf(id)),
+      }),
+    )
+  }
+
+  /**
+   * Layer 3 of the loop guard. Whatever is wrong with a copy, an envelope that is taken is a duplicate. Nearly all are new, so
+   * the store is not asked ahead: its transaction finds a duplicate for sure, and a refusal is worth a look-up.
+   */
+  async function unlessTaken<T>(
+    id: Uint8Array,
+    { first, again }: { first: () => Promise<T>; again: () => Promise<T> },
+  ): Promise<T> {
+    if (frames.remembers(id)) return again()
+    try {
+      return await first()
+    } catch (error) {
+      if (refusalCode(error) !== null && (await guard.byEnvelopeId(id))) return again()
+      throw error
+    }
   }
 
   function entryOf(
@@ -138,17 +159,22 @@ export function createAcceptor(
     }
     const envelope = decodeSealed(frame.bytes, { maxBytes: settings.maxEnvelopeBytes })
     requireSealed(envelope.header)
-    return inTurn(toHex(envelope.id), async () => {
-      if (await guard.byEnvelopeId(envelope.id))
-        return arrivals.again(network, inbound, envelope.id, frame.bytes)
-      guard.byTrace(frame.trace)
-      const { outcome } = await take(entryOf(envelope, network, frame, inbound))
-      if (outcome === 'duplicate') return arrivals.again(network, inbound, envelope.id, frame.bytes)
-      const result: DeliverResult = { outcome, id: toHex(envelope.id) }
-      // Should it come again, it is not new.
-      arrivals.remember(network, inbound.remoteId, { outcome: 'duplicate', id: result.id })
-      return result
-    })
+    const { id } = envelope
+    const again = () => arrivals.again(network, inbound, id, frame.bytes)
+    return inTurn(toHex(id), () =>
+      unlessTaken(id, {
+        first: async () => {
+          guard.byTrace(frame.trace)
+          const { outcome } = await take(entryOf(envelope, network, frame, inbound))
+          if (outcome === 'duplicate') return again()
+          const result: DeliverResult = { outcome, id: toHex(id) }
+          // Should it come again, it is not new.
+          arrivals.remember(network, inbound.remoteId, { outcome: 'duplicate', id: result.id })
+          return result
+        },
+        again,
+      }),
+    )
   }
 
   /** Runs `work` and tells the observer how it went. */

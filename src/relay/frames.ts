@@ -31,6 +31,8 @@ function decodeTrace(bytes: Uint8Array): Hop[] {
 export interface Frames {
   /** Keeps an envelope in memory for a while. */
   remember(envelope: StoredEnvelope): void
+  /** Whether an envelope is in memory: it is then taken, and durable. */
+  remembers(id: Uint8Array): boolean
   /** From memory or the store. Null when it was pruned. */
   envelope(id: Uint8Array): Promise<StoredEnvelope | null>
   /**
@@ -68,6 +70,7 @@ export function createFrames(options: {
     remember(envelope) {
       recent.set(toHex(envelope.id), envelope)
     },
+    remembers: (id) => recent.has(toHex(id)),
     async envelope(id) {
       return recent.get(toHex(id)) ?? store.getEnvelope(id)
     },
