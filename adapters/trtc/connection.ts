@@ -126,9 +126,12 @@ function reportOf(error: AdapterError): StateReport | null {
   return isTransportFailure(error) ? { state: 'transientDisconnect', reason: error.message } : null
 }
 
-/** System and HTTP codes say that the way is broken; the service's own codes say that it answered. */
+/**
+ * System and HTTP codes say that the way is broken, but for those about the message (413) and the pace (429); the service's
+ * own codes, all above 600, say that it answered.
+ */
 function isTransportFailure(error: AdapterError): boolean {
   const code = error.remoteCode
-  if (typeof code === 'number') return code >= 500 && code < 600
+  if (typeof code === 'number') return code >= 400 && code < 600 && code !== 413 && code !== 429
   return code !== undefined && code !== 'aborted' && code !== 'AbortError'
 }

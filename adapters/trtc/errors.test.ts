@@ -99,7 +99,8 @@ describe('HTTP statuses other than 200', () => {
     [502, 'uncertain'],
     [503, 'retryable'],
     [504, 'uncertain'],
-    [404, 'permanent'],
+    [400, 'retryable'],
+    [404, 'retryable'],
   ] as const)('%i is %s for a send', (status, errorClass) => {
     expect(statusError('openim/sendmsg', status, 'sends')).toMatchObject({
       class: errorClass,

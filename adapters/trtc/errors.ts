@@ -176,7 +176,10 @@ function ruleOf(code: number): Rule {
   return { class: 'permanent', meaning: 'an error that is not in the table' }
 }
 
-/** The error for an HTTP status that is not 200. The service answers 200 to everything it understood. */
+/**
+ * The error for an HTTP status that is not 200. The service answers 200 to everything it understood, so any other status
+ * comes from something in between, which says nothing of the message: it waits until the way is mended.
+ */
 export function statusError(command: string, status: number, effect: CallEffect): AdapterError {
   const text = `TRTC answered ${command} with HTTP ${status}`
   if (status === 413) return new AdapterError('tooLarge', text, { remoteCode: status })
@@ -184,7 +187,7 @@ export function statusError(command: string, status: number, effect: CallEffect)
     return new AdapterError('rateLimited', text, { remoteCode: status, retryAfterMs: RATE_PAUSE_MS })
   if (status === 503) return new AdapterError('retryable', text, { remoteCode: status })
   if (status >= 500) return new AdapterError(forEffect('uncertain', effect), text, { remoteCode: status })
-  return new AdapterError('permanent', `${text}. Check restUrl and region.`, { remoteCode: status })
+  return new AdapterError('retryable', `${text}. Check restUrl and region.`, { remoteCode: status })
 }
 
 /** Failures that happen before a byte of the request has left. */

@@ -28,10 +28,15 @@ const message = (change: Partial<RoamingMessage> = {}): RoamingMessage => ({
 })
 
 /** History over pages that a test gives, newest first. */
-function historyOf(pages: RoamingMessage[][], attempts: Record<string, number> = {}) {
+function historyOf(
+  pages: RoamingMessage[][],
+  attempts: Record<string, number> = {},
+  clockOffsetMs: () => number | null = () => null,
+) {
   const clock = createVirtualClock(1_900_000_000_000)
   const queries: RoamingQuery[] = []
   const rest = {
+    clockOffsetMs,
     async roamingMessages(query: RoamingQuery) {
       queries.push(query)
       const page = query.LastMsgKey === undefined ? 0 : Number(query.LastMsgKey)
@@ -58,7 +63,7 @@ describe('find', () => {
         Peer_Account: 'alice',
         MaxCnt: 100,
         MinTime: 1_899_999_000 - 120,
-        MaxTime: 1_900_000_000 + 120,
+        MaxTime: 1_900_000_000 + 86_400,
       },
     ])
   })
@@ -89,6 +94,18 @@ describe('find', () => {
 })
 
 describe('walk', () => {
+  it('follows a service whose clock lags behind, and remembers that it did: the dates of then remain', async () => {
+    let offset = -300_000
+    const { history, queries } = historyOf([[]], {}, () => offset)
+    const query = { since: 1_899_999_000_000, pairs: [{ local: 'alice', peer: 'bob' }] }
+    for (const next of [-300_000, 0, 600_000]) {
+      offset = next
+      for await (const inbound of history.walk(query, never))
+        throw new Error(`unexpected ${inbound.remoteId}`)
+    }
+    expect(queries.map(({ MinTime }) => MinTime)).toEqual(Array(3).fill(1_899_999_000 - 300))
+  })
+
   it('leaves out what was recalled and what is not ours', async () => {
     const kept = message({ MsgKey: 'kept' })
     const pages = [[message({ MsgFlagBits: 8 }), message({ MsgBody: [{ MsgType: 'TIMTextElem' }] }), kept]]

@@ -15,8 +15,12 @@ import type { RestClient, RoamingMessage } from './rest.ts'
 const PAGE_SIZE = 100
 /** How far back history is kept by every edition. */
 const RETENTION_MS = 7 * 86_400_000
-/** Clocks of the gateway and the service may differ by this much, in milliseconds. */
+/** Clocks of the gateway and the service may differ by this much unnoticed, in milliseconds. */
 const CLOCK_SKEW_MS = 120_000
+/** What the service dates later than this from now, in milliseconds, is not asked for. */
+const FUTURE_MS = 86_400_000
+/** The service's clock is followed back by this much at most, in milliseconds. */
+const LARGEST_LAG_MS = 3_600_000
 /** Conversations that are read ahead while an earlier one is being consumed. */
 const READ_AHEAD = 8
 /** `MsgFlagBits` of a recalled message. */
@@ -40,6 +44,13 @@ export interface HistoryOptions {
  */
 export function createHistory(options: HistoryOptions): HistoryFacet {
   const { rest, clock } = options
+  /** Furthest that the service's clock was seen behind ours, as a negative number of milliseconds: its dates of then remain. */
+  let lag = 0
+
+  function minTime(since: number): number {
+    lag = Math.max(-LARGEST_LAG_MS, Math.min(lag, rest.clockOffsetMs() ?? 0))
+    return Math.max(0, Math.floor((since + lag) / 1000))
+  }
 
   /** All messages of a pair in a span of Unix milliseconds, newest first. */
   async function* conversation(
@@ -55,8 +66,8 @@ export function createHistory(options: HistoryOptions): HistoryFacet {
           Operator_Account: owner,
           Peer_Account: peer,
           MaxCnt: PAGE_SIZE,
-          MinTime: Math.max(0, Math.floor(since / 1000)),
-          MaxTime: Math.ceil((clock.now() + CLOCK_SKEW_MS) / 1000),
+          MinTime: minTime(since),
+          MaxTime: Math.ceil((clock.now() + FUTURE_MS) / 1000),
           ...(lastKey === null ? {} : { LastMsgKey: lastKey }),
         },
         signal,

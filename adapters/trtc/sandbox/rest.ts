@@ -235,7 +235,8 @@ export function createRestServer(service: Service, requestsPerSecond = Number.PO
           request.socket.destroy()
           return
         }
-        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+        const date = new Date(service.now()).toUTCString()
+        response.writeHead(200, { 'content-type': 'application/json', date }).end(JSON.stringify(body))
       },
       () => response.writeHead(500).end(), // the request broke off, or the stand-in has a defect: no answer is right
     )
