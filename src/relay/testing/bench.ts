@@ -23,6 +23,7 @@ import {
 import { signPrekey } from '../../identity/index.ts'
 import { createIdentity } from '../../identity/service.ts'
 import type { Identity } from '../../identity/types.ts'
+import type { VerifyWallet } from '../../identity/wallet-signature.ts'
 import { createLiveHub, type LiveHub } from '../../live/hub.ts'
 import type { Delivery, InboxItem, Route, Store } from '../../store/port.ts'
 import { createSqliteStore } from '../../store/sqlite/index.ts'
@@ -136,7 +137,11 @@ export interface GatewayOptions {
   settings?: Partial<RelaySettings>
   /** Database file; in memory when absent. */
   path?: string
-  parts?: Partial<Pick<RelayParts, 'verify' | 'admission' | 'observer' | 'clock'>>
+  parts?: Partial<Pick<RelayParts, 'verify' | 'admission' | 'observer' | 'clock' | 'random'>>
+  /** Default: the one of `path`. */
+  store?: Store
+  /** Default: the identity part's own. */
+  verifyWallet?: VerifyWallet
   /** The networks are started by the test. */
   idle?: boolean
 }
@@ -204,7 +209,8 @@ async function startGateway(
   const note = (details: Record<string, unknown>, text: string) => void problems.push({ text, details })
   const log: AdapterLog = { debug() {}, info() {}, warn: note, error: note }
   const clock = options.parts?.clock ?? systemClock
-  const store = createSqliteStore({ path: options.path ?? ':memory:' })
+  const random = options.parts?.random ?? testRandom
+  const store = options.store ?? createSqliteStore({ path: options.path ?? ':memory:' })
   await store.open()
   const networks = createNetworks({
     adapters: Object.entries(options.networks).map(([name, network]) =>
@@ -219,7 +225,7 @@ async function startGateway(
     ),
     gateway: options.name,
     clock,
-    random: testRandom,
+    random,
     log: () => log,
     store,
     dataDirectory: folder,
@@ -230,7 +236,8 @@ async function startGateway(
     domain: 'gateway.example',
     trustedDomains: [],
     clock,
-    random: testRandom,
+    random,
+    verifyWallet: options.verifyWallet,
     sessionTtlMs: 3_600_000,
     challengeTtlMs: 300_000,
     networks: {
@@ -253,7 +260,7 @@ async function startGateway(
     networks,
     live,
     clock,
-    random: testRandom,
+    random,
     log,
     settings: { ...SETTINGS, ...options.settings },
     ...options.parts,
