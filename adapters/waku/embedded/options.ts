@@ -34,6 +34,8 @@ export interface Faults {
   deliver(send: () => void): void
   /** Resolves, after any delay, to whether a relayed message may pass on. */
   forward(): Promise<boolean>
+  /** Passes the answer to a Store query on: late, in part, or not at all by rejecting. */
+  stored(answer: Uint8Array): Promise<Uint8Array>
 }
 
 /** How a message reached this node. `sync`: it was fetched from another node's archive. */

@@ -91,6 +91,11 @@ export class ServiceNode {
     return this.#host.libp2p.getPeers().length
   }
 
+  /** Ends every Filter subscription without a word to its peer. */
+  forgetFilterPeers(): void {
+    this.#filter.stop()
+  }
+
   filterPeers(): number {
     return this.#filter.peers
   }
@@ -147,7 +152,7 @@ export class ServiceNode {
 
   /** Registers the request protocols. Each stream is read to its end, bounded in size, number and idle time. */
   async #serve(): Promise<void> {
-    const { pubsubTopic, limits, clock, clusterId, archive } = this.#options
+    const { pubsubTopic, limits, clock, clusterId, archive, faults } = this.#options
     const accept = async (message: NetworkMessage) => {
       this.#take(message, 'lightPush')
       return this.#relay.publish(message)
@@ -172,7 +177,14 @@ export class ServiceNode {
         MAX_SMALL_REQUEST_BYTES,
         (bytes, connection) => this.#filter.answer(bytes, connection),
       ],
-      [codecs.store, MAX_SMALL_REQUEST_BYTES, (bytes, connection) => store.answer(bytes, connection)],
+      [
+        codecs.store,
+        MAX_SMALL_REQUEST_BYTES,
+        (bytes, connection) => {
+          const answer = store.answer(bytes, connection)
+          return faults ? faults.stored(answer) : answer
+        },
+      ],
     ]
     for (const [protocol, maxRequestBytes, answer] of services) {
       const handler = ({ stream, connection }: IncomingStreamData) => {

@@ -1,14 +1,31 @@
 /** Seeded faults between the sandbox's node and all others. */
+import { proto_store } from '@waku/proto'
+import type { FaultSwitches } from '../../../src/adapter/index.ts'
 import type { Faults } from '../embedded/options.ts'
 
 /** Late messages arrive this much later at most, in milliseconds, so that others overtake them. */
 const REORDER_MS = 250
+
+/** The switches of every sandbox, and those that only this network has. */
+export interface WakuFaults extends FaultSwitches {
+  /** Store queries are not answered while true. */
+  storeOutage(on: boolean): void
+  /** Store answers come this much later, in milliseconds. */
+  storeLatency(ms: number): void
+  /** Share of messages, 0 to 1, that are missing from Store answers. */
+  storeLoss(share: number): void
+  /** Ends every Filter subscription without a word to its peer. */
+  forgetSubscriptions(): void
+}
 
 export class SandboxFaults implements Faults {
   latencyMs = 0
   loss = 0
   duplication = 0
   reordering = 0
+  storeDown = false
+  storeLatencyMs = 0
+  storeLoss = 0
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #fraction: () => number
 
@@ -26,6 +43,17 @@ export class SandboxFaults implements Faults {
     if (delay === undefined) return false
     if (delay > 0) await new Promise<void>((resolve) => this.#after(delay, resolve))
     return true
+  }
+
+  async stored(answer: Uint8Array): Promise<Uint8Array> {
+    if (this.storeLatencyMs > 0) {
+      await new Promise<void>((resolve) => this.#after(this.storeLatencyMs, resolve))
+    }
+    if (this.storeDown) throw new Error('the Store is down on demand')
+    if (this.storeLoss === 0) return answer
+    const response = proto_store.StoreQueryResponse.decode(answer)
+    const messages = response.messages.filter(() => this.#fraction() >= this.storeLoss)
+    return proto_store.StoreQueryResponse.encode({ ...response, messages })
   }
 
   /** Drops what is still on its way. */

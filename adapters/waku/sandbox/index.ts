@@ -19,7 +19,7 @@ import { Archive } from '../embedded/archive.ts'
 import { defaultLimits } from '../embedded/options.ts'
 import { ServiceNode } from '../embedded/service-node.ts'
 import { pubsubTopicOf } from '../wire/message.ts'
-import { SandboxFaults, seededFractions } from './faults.ts'
+import { SandboxFaults, seededFractions, type WakuFaults } from './faults.ts'
 import { connectLightClient } from './light-client.ts'
 
 const CLUSTER_ID = 42
@@ -31,8 +31,18 @@ const ARCHIVE_BYTES = 100_000_000
 /** A sandbox reports through its addresses and switches; its node's log is not the gateway's. */
 const quiet: AdapterLog = { debug() {}, info() {}, warn() {}, error() {} }
 
+export interface WakuSandboxOptions extends SandboxOptions {
+  /** The node's clock in Unix milliseconds. Default: the system's. */
+  now?(): number
+}
+
+export interface WakuSandbox extends Sandbox {
+  faults: WakuFaults
+}
+
 /** Starts the sandbox. The gateway joins it with `gatewayConfig`; light clients dial `addresses.websocket`. */
-export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+export async function startSandbox(options: WakuSandboxOptions = {}): Promise<WakuSandbox> {
+  const clock = { ...systemClock, now: options.now ?? systemClock.now }
   const seed = options.seed ?? 1
   const faults = new SandboxFaults(seed)
   const fraction = seededFractions(seed + 1)
@@ -44,7 +54,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     file: temporary ? null : join(directory, 'sandbox-archive.sqlite'),
     retentionMs: RETENTION_MS,
     maxBytes: ARCHIVE_BYTES,
-    clock: systemClock,
+    clock,
   })
   const privateKey = await generateKeyPairFromSeed('Ed25519', seedBytes(seed))
   let listen = [`/ip4/127.0.0.1/tcp/${options.port ?? 0}/ws`, '/ip4/127.0.0.1/tcp/0']
@@ -63,7 +73,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       syncWindowMs: RETENTION_MS,
       archive,
       limits: defaultLimits,
-      clock: systemClock,
+      clock,
       random: { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)), fraction },
       log: quiet,
       faults,
@@ -114,6 +124,16 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       reordering: (share) => {
         faults.reordering = share
       },
+      storeOutage: (on) => {
+        faults.storeDown = on
+      },
+      storeLatency: (ms) => {
+        faults.storeLatencyMs = ms
+      },
+      storeLoss: (share) => {
+        faults.storeLoss = share
+      },
+      forgetSubscriptions: () => node?.forgetFilterPeers(),
     },
     stop: async () => {
       await outage(true)
