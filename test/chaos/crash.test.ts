@@ -14,5 +14,5 @@ test.each([
       expect(report.ways[way]?.acknowledged, way).toBeGreaterThan(10)
     }
   },
-  600_000,
+  1_200_000,
 )

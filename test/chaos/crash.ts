@@ -274,9 +274,13 @@ async function converged(
 }
 
 /** Deliveries that have not ended, or ended badly. */
-export async function openDeliveries(url: string, adminToken = ADMIN_TOKEN): Promise<string[]> {
+export async function openDeliveries(
+  url: string,
+  adminToken = ADMIN_TOKEN,
+  states: readonly string[] = ['pending', 'dispatching', 'uncertain', 'dead'],
+): Promise<string[]> {
   const found: string[] = []
-  for (const state of ['pending', 'dispatching', 'uncertain', 'dead']) {
+  for (const state of states) {
     const response = await fetch(`${url}/v1/admin/deliveries?state=${state}&limit=100`, {
       headers: { authorization: `Bearer ${adminToken}` },
     })

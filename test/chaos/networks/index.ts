@@ -1,8 +1,8 @@
 /** The networks of the harness. A later one joins by a line here. */
 import type { ChaosNetwork } from './row.ts'
 import { trtc } from './trtc.ts'
-import { waku } from './waku.ts'
+import { waku, wakuLight } from './waku.ts'
 
-export const chaosNetworks: Readonly<Record<string, ChaosNetwork>> = { trtc, waku }
+export const chaosNetworks: Readonly<Record<string, ChaosNetwork>> = { trtc, waku, 'waku-light': wakuLight }
 
 export type { ChaosNetwork, FaultKind, RunningNetwork } from './row.ts'

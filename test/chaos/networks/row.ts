@@ -41,8 +41,8 @@ export interface FaultKind {
   name: string
   start(random: SeededRandom): Promise<void> | void
   heal(): Promise<void> | void
-  /** Plain TCP carries flipped bits into the network: what lies there is then checked at the inbox alone. */
-  damagesFrames?: true
+  /** What lies on the network is not checked, only what people get: flipped bits over plain TCP, or an archive that refused. */
+  inboxOnly?: true
   /** The people's own clients are cut off too, so that none of them sends during the fault. */
   cutsClients?: true
 }
@@ -55,7 +55,7 @@ export function tcpFaults(name: string, proxy: TcpProxy, encrypted: boolean): Fa
     heal: () => proxy.heal(),
     ...more,
   })
-  const damages = encrypted ? {} : ({ damagesFrames: true } as const)
+  const damages = encrypted ? {} : ({ inboxOnly: true } as const)
   return [
     kind('refused', { kind: 'refuse' }),
     kind('cut once', { kind: 'cut' }),

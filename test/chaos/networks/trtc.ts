@@ -34,10 +34,10 @@ async function start({ random }: NetworkOptions): Promise<RunningNetwork> {
   const faults: FaultKind[] = [
     ...tcpFaults('REST', rest, false),
     ...serviceFaults(sandbox),
-    ...([1, -1] as const).map((sign) => ({
-      name: `clock of the network ${sign * 5} minutes off`,
+    ...([CLOCK_SHIFT_MS, -CLOCK_SHIFT_MS] as const).map((shift) => ({
+      name: `clock of the network 5 minutes ${shift > 0 ? 'ahead' : 'behind'}`,
       start: () => {
-        shiftMs = sign * CLOCK_SHIFT_MS
+        shiftMs = shift
       },
       heal: () => {
         shiftMs = 0
@@ -147,7 +147,6 @@ function serviceFaults({ faults }: TrtcSandbox): FaultKind[] {
     failing('internal timeout', 60_008),
     failing('internal error', 70_169),
     failing('UserSig expired', 70_001),
-    failing('accounts forgotten', 20_003),
     switched('answers lost after success', (on) => faults.answersLost(on)),
     ...[429, 500, 502, 503].map((status) =>
       switched(`HTTP ${status}`, (on) => faults.httpStatus(on ? status : null)),

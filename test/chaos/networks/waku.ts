@@ -1,9 +1,11 @@
-/** Waku: the gateway’s embedded node joins the sandbox’s node through a proxy; wallets with light clients of the real SDK. */
+/**
+ * Waku: the gateway joins the sandbox's node through a proxy, as a node of its own or as a light client; wallets with light
+ * clients of the real SDK.
+ */
 import { join as joinPath } from 'node:path'
 import { Archive } from '../../../adapters/waku/embedded/archive.ts'
-import { startSandbox } from '../../../adapters/waku/sandbox/index.ts'
+import { startSandbox, type WakuSandbox } from '../../../adapters/waku/sandbox/index.ts'
 import { connectLightClient, type LightClient } from '../../../adapters/waku/sandbox/light-client.ts'
-import type { Sandbox } from '../../../src/adapter/index.ts'
 import { systemClock } from '../../../src/adapter/index.ts'
 import { decodeFrame, toHex } from '../../../src/envelope/index.ts'
 import { hear, type Person } from '../people.ts'
@@ -12,22 +14,50 @@ import type { ChaosNetwork, FaultKind, NetworkOptions, RunningNetwork } from './
 import { tcpFaults } from './row.ts'
 
 const NETWORK = 'waku'
+const CLOCK_SHIFT_MS = 5 * 60_000
 
-export const waku: ChaosNetwork = { name: NETWORK, start }
+type Driver = 'embedded' | 'light'
 
-async function start({ random, directory }: NetworkOptions): Promise<RunningNetwork> {
-  const sandbox = await startSandbox({ seed: random.between(1, 999_999), directory })
+export const waku: ChaosNetwork = { name: 'waku', start: (options) => start('embedded', options) }
+export const wakuLight: ChaosNetwork = { name: 'waku-light', start: (options) => start('light', options) }
+
+async function start(driver: Driver, { random, directory }: NetworkOptions): Promise<RunningNetwork> {
+  let shiftMs = 0
+  const sandbox = await startSandbox({
+    seed: random.between(1, 999_999),
+    directory,
+    now: () => Date.now() + shiftMs,
+  })
   const { tcp, websocket } = sandbox.addresses as { tcp: string; websocket: string }
-  const proxy = await startTcpProxy(Number(/\/tcp\/(\d+)/.exec(tcp)?.[1]), random.fork('relay'))
+  const dialed = driver === 'embedded' ? tcp : websocket
+  const proxy = await startTcpProxy(Number(/\/tcp\/(\d+)/.exec(dialed)?.[1]), random.fork('node'))
+  const peers = [dialed.replace(/\/tcp\/\d+/, `/tcp/${proxy.port}`)]
   const clients = new Map<Person, LightClient>()
-  const { clusterId, shardsInCluster } = sandbox.gatewayConfig as {
+  const { clusterId, shardsInCluster, buckets } = sandbox.gatewayConfig as {
     clusterId: number
     shardsInCluster: number
+    buckets: number
   }
+  const clocks = ([CLOCK_SHIFT_MS, -CLOCK_SHIFT_MS] as const).map(
+    (shift): FaultKind => ({
+      name: `clock of the network 5 minutes ${shift > 0 ? 'ahead' : 'behind'}`,
+      start: () => {
+        shiftMs = shift
+      },
+      heal: () => {
+        shiftMs = 0
+      },
+      // Its archive takes only messages of about its own time: these are relayed, and kept nowhere.
+      inboxOnly: true,
+    }),
+  )
   return {
-    name: NETWORK,
+    name: driver === 'embedded' ? 'waku' : 'waku-light',
     adapter: NETWORK,
-    gatewayConfig: { ...sandbox.gatewayConfig, peers: [tcp.replace(/\/tcp\/\d+/, `/tcp/${proxy.port}`)] },
+    gatewayConfig:
+      driver === 'embedded'
+        ? { ...sandbox.gatewayConfig, peers }
+        : { driver, clusterId, shardsInCluster, buckets, peers },
     connectGateway: async () => undefined,
     async join(person) {
       const client = await connectLightClient({ multiaddr: websocket, clusterId, shards: shardsInCluster })
@@ -53,7 +83,7 @@ async function start({ random, directory }: NetworkOptions): Promise<RunningNetw
       }
     },
     proxies: [proxy],
-    faults: [...tcpFaults('relay', proxy, true), ...nodeFaults(sandbox)],
+    faults: [...tcpFaults('node', proxy, true), ...nodeFaults(sandbox), ...clocks],
     async stop() {
       await Promise.all([...clients.values()].map((client) => client.stop()))
       await sandbox.stop()
@@ -81,7 +111,7 @@ function countCopies(archive: Archive, contentTopics: string[]): Map<string, num
   }
 }
 
-function nodeFaults({ faults }: Sandbox): FaultKind[] {
+function nodeFaults({ faults }: WakuSandbox): FaultKind[] {
   const switched = (
     name: string,
     put: (on: boolean) => Promise<void> | void,
@@ -94,6 +124,14 @@ function nodeFaults({ faults }: Sandbox): FaultKind[] {
     switched('messages doubled', (on) => faults.duplication(on ? 1 : 0)),
     switched('messages out of order', (on) => faults.reordering(on ? 1 : 0)),
     switched('messages late', (on) => faults.latency(on ? 700 : 0)),
+    switched('Store does not answer', faults.storeOutage),
+    switched('Store answers late', (on) => faults.storeLatency(on ? 2_000 : 0)),
+    switched('Store answers in part', (on) => faults.storeLoss(on ? 0.5 : 0)),
+    {
+      name: 'Filter subscriptions silently gone',
+      start: faults.forgetSubscriptions,
+      heal: () => undefined,
+    },
   ]
 }
 
