@@ -105,8 +105,8 @@ export const configSchema = z.strictObject({
     .prefault({}),
   limits: z
     .strictObject({
-      walletPerSecond: positive(50, 'Envelopes a second of one wallet, sustained.'),
-      walletBurst: positive(200, 'Envelopes that one wallet may submit at once.'),
+      walletPerSecond: positive(50, 'Requests a second of one wallet, and of one device, sustained.'),
+      walletBurst: positive(200, 'Requests that one wallet, or one device, may make at once.'),
       addressPerSecond: positive(100, 'Requests a second of one client address, sustained.'),
       addressBurst: positive(400, 'Requests that one client address may make at once.'),
       signInsPerMinute: positive(30, 'Challenges a minute of one client address.'),

@@ -7,7 +7,7 @@ import { type FeedEnd, feedStart, startFeed } from './feed.ts'
 const WALLET = 'eip155:*:0x0000000000000000000000000000000000000001'
 
 function item(seq: number): InboxItem {
-  return { seq } as InboxItem
+  return { seq, bytes: new Uint8Array(8) } as InboxItem
 }
 
 /** A store that answers pages when it is told to, as they were at the moment of asking. */

@@ -4,6 +4,7 @@
  */
 import type { LiveHub, Subscriber } from '../live/hub.ts'
 import type { InboxItem, Store } from '../store/port.ts'
+import { readInboxPage } from './inbox-page.ts'
 
 export interface FeedSink {
   /** Takes one item. False when too much waits for the reader. */
@@ -60,14 +61,15 @@ export function startFeed({ store, live, wallet, after, pageItems, sink, onEnd }
   async function catchUp(): Promise<void> {
     while (state === 'reading') {
       const noted = newest
-      const page = await store.inbox({ wallet, after: sent, limit: pageItems, conversation: null })
-      for (const item of page) {
+      const query = { wallet, after: sent, limit: pageItems, conversation: null }
+      const { items, last } = await readInboxPage(store, query)
+      for (const item of items) {
         if (state !== 'reading') return
         sent = item.seq
         if (!sink.write(item) && !(await sink.drained())) return end('slow')
       }
       // Whatever was noted before the page was asked for is in it, or no longer exists.
-      if (state === 'reading' && page.length < pageItems && newest <= Math.max(sent, noted)) state = 'live'
+      if (state === 'reading' && last && newest <= Math.max(sent, noted)) state = 'live'
     }
   }
   catchUp().catch((error: unknown) => end('failed', error))

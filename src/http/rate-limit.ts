@@ -1,6 +1,8 @@
-/** Token buckets per wallet and per client address, in bounded memory. */
+/** Token buckets per wallet, per device and per client address, in bounded memory. */
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../adapter/index.ts'
+import type { Session } from '../identity/types.ts'
+import { base64url } from './encode.ts'
 import { HttpError } from './errors.ts'
 import type { HttpLimits } from './settings.ts'
 
@@ -41,15 +43,32 @@ export function createBucket(
 }
 
 export interface RateLimits {
-  wallet: Bucket
+  /**
+   * Counts what a session does against its wallet and its device. A device has the budget of a wallet, however many wallets
+   * have certified it. Null, or who has had too much and for how many milliseconds to wait.
+   */
+  session(session: Pick<Session, 'wallet' | 'device'>, cost?: number): SessionRefusal | null
   address: Bucket
   signIn: Bucket
 }
 
+export interface SessionRefusal {
+  scope: 'wallet' | 'device'
+  waitMs: number
+}
+
 export function createRateLimits(limits: HttpLimits, clock: Pick<Clock, 'monotonic'>): RateLimits {
   const tracked = limits.trackedCallers
+  const owned = { perSecond: limits.walletPerSecond, burst: limits.walletBurst, tracked }
+  const wallets = createBucket(owned, clock)
+  const devices = createBucket(owned, clock)
   return {
-    wallet: createBucket({ perSecond: limits.walletPerSecond, burst: limits.walletBurst, tracked }, clock),
+    session({ wallet, device }, cost = 1) {
+      const deviceMs = devices.take(base64url(device), cost)
+      if (deviceMs > 0) return { scope: 'device', waitMs: deviceMs }
+      const walletMs = wallets.take(wallet, cost)
+      return walletMs > 0 ? { scope: 'wallet', waitMs: walletMs } : null
+    },
     address: createBucket({ perSecond: limits.addressPerSecond, burst: limits.addressBurst, tracked }, clock),
     signIn: createBucket(
       { perSecond: limits.signInsPerMinute / 60, burst: limits.signInsPerMinute, tracked },

@@ -51,6 +51,8 @@ export async function serveHttp(
       maxHeaderSize: 16_384,
     },
   }) as Server
+  // Without it, whoever reads nothing keeps an answer in memory for ever. Streams have their heartbeat, and bounds of their own.
+  server.timeout = settings.limits.stalledMs
   const connections = new Set<Socket>()
   server.on('connection', (connection: Socket) => {
     connections.add(connection)

@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
-import type { AppContext, AppEnv } from './context.ts'
+import type { Session } from '../identity/types.ts'
+import type { AppContext, AppEnv, HttpServices } from './context.ts'
 import { HttpError } from './errors.ts'
 import { limitError } from './rate-limit.ts'
 
@@ -35,15 +36,24 @@ export const maybeAuthenticated: MiddlewareHandler<AppEnv> = async (context, nex
 }
 
 async function openSession(context: AppContext, token: string): Promise<void> {
-  const { identity, rates, metrics } = context.get('services')
-  const session = await identity.authenticate(token)
+  const services = context.get('services')
+  const session = await services.identity.authenticate(token)
   if (!session) throw new HttpError('session-invalid', 'The token is not one of a running session')
   context.set('session', session)
   context.set('token', token)
-  const limited = limitError(rates.wallet.take(session.wallet), 'wallet')
-  if (!limited) return
-  metrics.rateLimited('wallet')
-  throw limited
+  countSession(services, session)
+}
+
+/** Counts `cost` requests against wallet and device of the session. Errors: `rate-limited`. */
+export function countSession(
+  { rates, metrics }: Pick<HttpServices, 'rates' | 'metrics'>,
+  session: Session,
+  cost = 1,
+): void {
+  const refusal = rates.session(session, cost)
+  if (refusal === null) return
+  metrics.rateLimited(refusal.scope)
+  throw limitError(refusal.waitMs, refusal.scope)
 }
 
 /** The wallet named in the path, which must be that of the session. Errors: `wallet-mismatch`, those of `walletKey`. */

@@ -26,7 +26,9 @@ export interface HttpLimits {
   webhookBodyBytes: number
   /** How long a body may take to arrive, milliseconds. */
   bodyTimeoutMs: number
-  /** Requests a second of one wallet, sustained; an envelope of a batch or socket counts as one. */
+  /** How long a connection may make no progress, e.g. because the client does not read the answer, milliseconds. */
+  stalledMs: number
+  /** Requests a second of one wallet and of one device, sustained; an envelope of a batch or socket counts as one. */
   walletPerSecond: number
   walletBurst: number
   /** Requests a second of one client address, sustained. */
@@ -70,6 +72,7 @@ export const defaultHttpSettings: HttpSettings = {
     jsonBytes: 65_536,
     webhookBodyBytes: 262_144,
     bodyTimeoutMs: 15_000,
+    stalledMs: 60_000,
     walletPerSecond: 50,
     walletBurst: 200,
     addressPerSecond: 100,

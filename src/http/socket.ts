@@ -9,6 +9,7 @@ import { type Feed, feedStart, startFeed } from './feed.ts'
 import { problemBody, refusalOf } from './problem-response.ts'
 import { limitError } from './rate-limit.ts'
 import { parseReceipts } from './receipts.ts'
+import { countSession } from './session.ts'
 import {
   CLOSE,
   type ClientFrame,
@@ -76,6 +77,8 @@ export function serveSocket(
 
   function send(kind: number, id: number, payload: unknown): void {
     socket.send(encodeServerFrame(kind, id, payload))
+    // Asking without reading the answers must not fill the gateway's memory.
+    if (socket.bufferedAmount > limits.bufferBytes) cut('slow')
   }
   function cut(reason: 'slow' | 'failed'): void {
     metrics.streamCut('socket', reason)
@@ -155,9 +158,7 @@ export function serveSocket(
   function attached(wallet: string): Session {
     const attachment = attachments.get(wallet)
     if (!attachment) throw new HttpError('wallet-mismatch', 'The wallet is not attached to this socket')
-    const limited = limitError(rates.wallet.take(wallet), 'wallet')
-    if (limited) metrics.rateLimited('wallet')
-    if (limited) throw limited
+    countSession(services, attachment.session)
     return attachment.session
   }
 

@@ -8,7 +8,7 @@ export interface HttpObserver {
   /** `route` is the pattern (`/v1/wallets/{wallet}`) or `unmatched`, never the path itself. */
   request(route: string, method: string, status: number, milliseconds: number): void
   /** A request that was refused because its caller makes too many. */
-  rateLimited(scope: 'wallet' | 'address' | 'signIn'): void
+  rateLimited(scope: 'wallet' | 'device' | 'address' | 'signIn'): void
   webhook(network: string, outcome: 'taken' | 'refused' | 'failed', code: string | null): void
   /** A live stream ended by the gateway. */
   streamCut(transport: 'sse' | 'socket', reason: 'slow' | 'session' | 'shutdown' | 'failed'): void

@@ -44,7 +44,10 @@ export interface IdentityStore {
   /** Session by SHA-256 of its token (hex), if it has not expired at `now`. */
   getSession(tokenHash: string, now: number): Promise<StoredSession | null>
   deleteSession(tokenHash: string): Promise<void>
-  /** Adds prekeys; one that the device has published already is left as it is. */
+  /**
+   * Adds prekeys; one that the device has published already is left as it is. Of a device that has more than a few months'
+   * worth, those that began first are removed.
+   */
   putPrekeys(prekeys: StoredPrekey[]): Promise<void>
   /** Prekeys of the wallet that are valid at `now`, newest first for each device and suite. */
   prekeys(wallet: string, now: number): Promise<StoredPrekey[]>
@@ -237,6 +240,8 @@ export interface InboxQuery {
   wallet: string
   after: number
   limit: number
+  /** The page ends with the item that reaches this many bytes of envelopes. Absent: `limit` alone ends it. */
+  maxBytes?: number
   conversation: Uint8Array | null
 }
 

@@ -8,7 +8,6 @@ import { codesOf, JSON_BODY, jsonContent, needsSession, refusals, SESSION, STORE
 import { base64url, encodeAccepted, encodeFlags, hex } from '../encode.ts'
 import { HttpError } from '../errors.ts'
 import { problemBody, refusalOf } from '../problem-response.ts'
-import { limitError } from '../rate-limit.ts'
 import {
   acceptedSchema,
   base64urlSchema,
@@ -23,7 +22,7 @@ import {
   timeSchema,
   walletKeySchema,
 } from '../schemas.ts'
-import { authenticated } from '../session.ts'
+import { authenticated, countSession } from '../session.ts'
 
 const MEDIA_TYPES = ['application/cbor', 'application/json'] as const
 const SUBMIT_REFUSALS = [
@@ -192,16 +191,13 @@ export function registerEnvelopes(app: App): void {
 
   app.openAPIRegistry.registerPath(submitBatch)
   app.post(submitBatch.getRoutingPath(), authenticated, async (context) => {
-    const { relay, settings, rates, metrics, log } = context.get('services')
+    const { relay, settings, log } = context.get('services')
     const { batchBytes, batchEnvelopes } = settings.limits
     const batch = await readBatch(context, batchBytes, batchEnvelopes)
-    const { wallet } = sessionOf(context)
-    // The session took the first token.
-    const limited = limitError(batch.length > 1 ? rates.wallet.take(wallet, batch.length - 1) : 0, 'wallet')
-    if (limited) {
-      metrics.rateLimited('wallet')
-      throw limited
-    }
+    const session = sessionOf(context)
+    const { wallet } = session
+    // `authenticated` counted the first.
+    if (batch.length > 1) countSession(context.get('services'), session, batch.length - 1)
     const requestId = context.get('requestId')
     const results = await Promise.all(
       batch.map(async (sealed) => {
@@ -287,14 +283,14 @@ function jsonAllowance(bytes: number): number {
 async function readSealed(context: AppContext, limit: number): Promise<Uint8Array> {
   if (requireMediaType(context, MEDIA_TYPES) === 'application/cbor') return readBody(context, limit)
   const body = parseJson(await readBody(context, jsonAllowance(limit)))
-  return sealedBytes(isRecord(body) ? body.sealed : undefined, 'body.sealed')
+  return sealedBytes(sealedMember(body), 'body.sealed')
 }
 
 async function readBatch(context: AppContext, limit: number, most: number): Promise<Uint8Array[]> {
   const isCbor = requireMediaType(context, MEDIA_TYPES) === 'application/cbor'
   const bytes = await readBody(context, isCbor ? limit : jsonAllowance(limit))
   const body = isCbor ? decodeBatch(bytes) : parseJson(bytes)
-  const list: unknown = isCbor ? body : isRecord(body) ? body.sealed : undefined
+  const list: unknown = isCbor ? body : sealedMember(body)
   if (!Array.isArray(list) || list.length === 0 || list.length > most) {
     throw invalid('body.sealed', `must be a list of 1 to ${most} envelopes`)
   }
@@ -323,6 +319,10 @@ function invalid(path: string, message: string): HttpError {
   return new HttpError('request-invalid', `${path} ${message}`, { errors: [{ path, message }] })
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+/** `sealed` of a JSON body, which has no other member. */
+function sealedMember(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null) return undefined
+  const unknown = Object.keys(body).find((name) => name !== 'sealed')
+  if (unknown !== undefined) throw invalid('body', 'has members other than `sealed`')
+  return (body as { sealed?: unknown }).sealed
 }

@@ -17,6 +17,7 @@ import {
 } from '../documentation.ts'
 import { encodeInboxItem, hex } from '../encode.ts'
 import { HttpError } from '../errors.ts'
+import { readInboxPage } from '../inbox-page.ts'
 import { receiptsSchema } from '../receipts.ts'
 import {
   cursorSchema,
@@ -37,7 +38,7 @@ const getInbox = createRoute({
   tags: ['Inbox'],
   summary: 'One page of the inbox, oldest first',
   description:
-    'Holds each envelope once, over whichever networks it came, sent ones included. `next` is where the next page begins, and where a stream goes on; keep asking until `items` is empty.',
+    'Holds each envelope once, over whichever networks it came, sent ones included. `next` is where the next page begins, and where a stream goes on; keep asking until `items` is empty. A page of large envelopes ends before `limit`.',
   security: needsSession,
   middleware: [authenticated],
   request: {
@@ -189,16 +190,17 @@ export function registerInbox(app: App): void {
     const { last } = await store.inboxBounds(wallet)
     if (from === null || from > last)
       throw new HttpError('cursor-expired', 'The cursor belongs to another store')
-    const page = await store.inbox({
+    const { items, last: complete } = await readInboxPage(store, {
       wallet,
       after: from,
       limit,
       conversation: conversation ? fromHex(conversation) : null,
     })
-    // A page that is not full has seen everything that was there when it was asked for.
-    const next = page.length === limit ? page[limit - 1]!.seq : Math.max(last, page.at(-1)?.seq ?? 0)
+    // The last page has seen everything that was there when it was asked for.
+    const newest = items.at(-1)?.seq ?? 0
+    const next = complete ? Math.max(last, newest) : newest
     return context.json(
-      { items: page.map((item) => encodeInboxItem(item, cursors)), next: cursors.encode(next) },
+      { items: items.map((item) => encodeInboxItem(item, cursors)), next: cursors.encode(next) },
       200,
     )
   })

@@ -27,6 +27,11 @@ export class Database {
     return this.#prepared(sql).all(...parameters) as Row[]
   }
 
+  /** Rows one by one, as they are asked for: the rest is not read. */
+  *each<Row>(sql: string, ...parameters: SQLInputValue[]): Generator<Row, void> {
+    yield* this.#prepared(sql).iterate(...parameters) as Iterable<Row>
+  }
+
   /** Runs a statement; answers how many rows it changed itself, without those changed by triggers. */
   run(sql: string, ...parameters: SQLInputValue[]): number {
     return Number(this.#prepared(sql).run(...parameters).changes)

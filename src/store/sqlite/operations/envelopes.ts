@@ -164,11 +164,27 @@ const ITEMS_OF_CONVERSATION = inboxItems(
   'i.wallet_id = ? AND i.conversation_id = ?',
 )
 
-export function inbox(database: Database, { wallet, after, limit, conversation }: InboxQuery): InboxItem[] {
+export function inbox(database: Database, query: InboxQuery): InboxItem[] {
+  const { wallet, after, limit, conversation, maxBytes = Number.POSITIVE_INFINITY } = query
   const walletId = database.findWallet(wallet)
-  if (conversation === null) return database.rows<InboxItem>(ITEMS, walletId, after, limit)
-  const conversationId = database.findConversation(conversation)
-  return database.rows<InboxItem>(ITEMS_OF_CONVERSATION, walletId, conversationId, after, limit)
+  const items =
+    conversation === null
+      ? database.each<InboxItem>(ITEMS, walletId, after, limit)
+      : database.each<InboxItem>(
+          ITEMS_OF_CONVERSATION,
+          walletId,
+          database.findConversation(conversation),
+          after,
+          limit,
+        )
+  const page: InboxItem[] = []
+  let bytes = 0
+  for (const item of items) {
+    page.push(item)
+    bytes += item.bytes.length
+    if (bytes >= maxBytes) break
+  }
+  return page
 }
 
 /** Of the whole store: pruning does not tell wallets apart, so one pair of numbers serves all. */

@@ -107,13 +107,22 @@ export function deleteSession(database: Database, tokenHash: string): void {
   database.run('DELETE FROM sessions WHERE token_hash = ?', tokenHash)
 }
 
+/** Two months of daily prekeys in two suites, and twice that: beyond it, those that began first go. */
+const MAX_PREKEYS_OF_DEVICE = 256
+
 export function putPrekeys(database: Database, prekeys: StoredPrekey[]): void {
+  const devices = new Map<string, { walletId: number; device: Uint8Array }>()
   for (const prekey of prekeys) {
+    const walletId = database.walletId(prekey.wallet)
+    devices.set(`${walletId} ${Buffer.from(prekey.device).toString('hex')}`, {
+      walletId,
+      device: prekey.device,
+    })
     database.run(
       `INSERT INTO prekeys (key_id, wallet_id, device, suite, public_key, not_before, not_after, bytes, signature)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
       prekey.keyId,
-      database.walletId(prekey.wallet),
+      walletId,
       prekey.device,
       prekey.suite,
       prekey.publicKey,
@@ -121,6 +130,15 @@ export function putPrekeys(database: Database, prekeys: StoredPrekey[]): void {
       prekey.notAfter,
       prekey.bytes,
       prekey.signature,
+    )
+  }
+  for (const { walletId, device } of devices.values()) {
+    database.run(
+      `DELETE FROM prekeys WHERE wallet_id = ?1 AND device = ?2 AND not_before < (
+         SELECT not_before FROM prekeys WHERE wallet_id = ?1 AND device = ?2
+         ORDER BY not_before DESC LIMIT 1 OFFSET ${MAX_PREKEYS_OF_DEVICE - 1})`,
+      walletId,
+      device,
     )
   }
 }
