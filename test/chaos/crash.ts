@@ -27,8 +27,8 @@ const KILLED_AT_START = 0.25
 /** Longest life of a gateway that answers, in milliseconds. */
 const LONGEST_LIFE_MS = 500
 /** Between two sends of one way, over HTTP and over a network, in milliseconds. */
-const HTTP_PAUSE_MS = 10
-const NETWORK_PAUSE_MS = 60
+const HTTP_PAUSE_MS = 20
+const NETWORK_PAUSE_MS = 120
 const CONVERGENCE_LIMIT_MS = 180_000
 const ADMIN_TOKEN = 'chaos-admin-token-of-this-run'
 
