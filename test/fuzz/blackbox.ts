@@ -21,6 +21,11 @@ export function record(blackbox: Blackbox, input: Input, count: number): void {
   Atomics.store(new Int32Array(blackbox, 0, 1), 0, count + 1)
 }
 
+/** No input so far. */
+export function reset(blackbox: Blackbox): void {
+  Atomics.store(new Int32Array(blackbox, 0, 1), 0, 0)
+}
+
 export function recorded(blackbox: Blackbox): { input: Input; count: number } {
   const view = new DataView(blackbox)
   const bytes = Uint8Array.from(new Uint8Array(blackbox, HEAD_BYTES, view.getUint32(4)))

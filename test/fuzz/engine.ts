@@ -8,6 +8,10 @@ import { type Input, mutate, type Session, type Target } from './target.ts'
 const SLOWEST_MS = 2_000
 /** The heap may be larger by this many bytes after the run than after its first tenth. */
 const GROWTH_BYTES = 64 * 1024 * 1024
+/** Failures that one input shows again at once. */
+const MINIMISED: ReadonlySet<FailureKind> = new Set(['untyped', 'forged'])
+/** Inputs that are decoded between two turns of the event loop, in which stray rejections come up. */
+const BATCH = 64
 /** Inputs that brought a new outcome are mutated further; this many are kept. */
 const CORPUS = 256
 
@@ -119,7 +123,7 @@ async function fuzzSession(
       seen.add(verdict.outcome)
       if (corpus.length < CORPUS && isSmall(input)) corpus.push(input)
     }
-    if (outcome.inputs % 64 === 0) await turnOfTheLoop()
+    if (outcome.inputs % BATCH === 0) await turnOfTheLoop()
     if (heapAtFirst === null && outcome.inputs >= warm) heapAtFirst = heapInUse()
   }
   outcome.milliseconds = performance.now() - started
@@ -131,7 +135,8 @@ async function fuzzSession(
     outcome.failure = { kind: 'grown', detail: `the heap grew by ${megabytes} MiB`, input: null }
   }
   const { failure } = outcome
-  if (failure?.input != null && failure.kind !== 'slow') outcome.failure = await smallest(session, failure)
+  if (failure?.input != null && MINIMISED.has(failure.kind))
+    outcome.failure = await smallest(session, failure)
   return outcome
 }
 
@@ -195,7 +200,11 @@ async function confirmSlow(session: Session, input: Input): Promise<Failure | nu
 }
 
 function strayFailure(error: unknown, input: Input | null): Failure {
-  return { kind: 'stray', detail: `nobody handled: ${describe(error)}`, input }
+  return {
+    kind: 'stray',
+    detail: `in one of the last ${BATCH} inputs nobody handled ${describe(error)}`,
+    input,
+  }
 }
 
 /** Smaller inputs count as the same failure when kind and first line agree. */

@@ -88,7 +88,7 @@ function edit(text: string, dice: Dice, other: string): string {
     case 8:
       return dice.chance(0.05)
         ? before +
-            dice.pick(['[', '{', '(', '- ', 'a', '{a: ']).repeat(dice.pick([50, 500, 5_000])) +
+            dice.pick(['[', '{', '(', '- ', 'a', '{a: ']).repeat(dice.pick([20, 200, 2_000])) +
             text.slice(at)
         : before + String(dice.upTo(99)) + text.slice(at)
     case 9: {

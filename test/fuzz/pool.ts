@@ -1,83 +1,107 @@
-/** Runs targets in threads of their own, each watched: a decoder that hangs is ended and its input named. */
+/** Runs targets in threads, each watched: a decoder that hangs is ended and its input named. */
 import { Worker } from 'node:worker_threads'
-import { createBlackbox, recorded } from './blackbox.ts'
+import { createBlackbox, recorded, reset } from './blackbox.ts'
 import type { Outcome } from './engine.ts'
-import type { WorkerInput } from './worker.ts'
+import type { Job } from './worker.ts'
 
-/** A thread that starts no new input for this long hangs, milliseconds. Minimising counts as one input. */
+export type { Job } from './worker.ts'
+
+/** A thread that starts no new input for this long hangs, milliseconds. Opening and minimising count as one input. */
 const HANG_MS = 60_000
 const WATCH_MS = 500
 
-export interface Job {
-  target: string
-  seed: number
-  inputs: number
-}
+/** Hears how many inputs of a running job are done. */
+export type Progress = (job: Job, inputs: number) => void
 
-/** Runs the jobs, `threads` at a time, and yields each outcome as it comes. `progress` hears how far the running ones are. */
+/** Runs the jobs in so many threads and yields each outcome as it comes. */
 export async function* runJobs(
   jobs: readonly Job[],
   threads: number,
-  progress?: (job: Job, inputs: number) => void,
+  progress: Progress = () => undefined,
 ): AsyncGenerator<Outcome> {
   const waiting = [...jobs]
-  const running = new Map<Job, Promise<{ job: Job; outcome: Outcome }>>()
-  for (;;) {
-    while (running.size < threads && waiting.length > 0) {
-      const job = waiting.shift() as Job
-      const done = runJob(job, (inputs) => progress?.(job, inputs)).then((outcome) => ({ job, outcome }))
-      running.set(job, done)
+  const finished: Outcome[] = []
+  let news = Promise.withResolvers<void>()
+  const lines = Array.from({ length: Math.min(threads, jobs.length) }, async () => {
+    let thread = new FuzzThread()
+    for (let job = waiting.shift(); job; job = waiting.shift()) {
+      const outcome = await thread.run(job, progress)
+      if (thread.ended) thread = new FuzzThread()
+      finished.push(outcome)
+      news.resolve()
     }
-    if (running.size === 0) return
-    const { job, outcome } = await Promise.race(running.values())
-    running.delete(job)
-    yield outcome
+    await thread.close()
+  })
+  const all = Promise.all(lines)
+  for (let yielded = 0; yielded < jobs.length; yielded++) {
+    while (finished.length === 0) {
+      await Promise.race([news.promise, all])
+      news = Promise.withResolvers<void>()
+    }
+    yield finished.shift() as Outcome
   }
+  await all
 }
 
-export async function runJob(job: Job, progress?: (inputs: number) => void): Promise<Outcome> {
-  const blackbox = createBlackbox()
-  const workerData: WorkerInput = { ...job, blackbox }
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData, execArgv: [] })
-  const started = performance.now()
-  let lastCount = 0
-  let lastChange = started
-  const failed = (kind: 'hang' | 'crash', detail: string): Outcome => {
-    const { input, count } = recorded(blackbox)
-    return {
-      target: job.target,
-      seed: job.seed,
-      inputs: count,
-      accepted: 0,
-      refused: {},
-      milliseconds: performance.now() - started,
-      slowestMs: performance.now() - lastChange,
-      grownBytes: 0,
-      failure: { kind, detail, input: count === 0 ? null : input },
-    }
+class FuzzThread {
+  readonly #blackbox = createBlackbox()
+  readonly #worker: Worker
+  #ended = false
+
+  constructor() {
+    const url = new URL('./worker.ts', import.meta.url)
+    this.#worker = new Worker(url, { workerData: this.#blackbox, execArgv: ['--no-warnings'] })
   }
-  return new Promise<Outcome>((resolve) => {
+
+  /** The thread hung or crashed. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  async close(): Promise<void> {
+    this.#ended = true
+    await this.#worker.terminate()
+  }
+
+  async run(job: Job, progress: Progress): Promise<Outcome> {
+    const { promise, resolve } = Promise.withResolvers<Outcome>()
+    const started = performance.now()
+    let lastCount = 0
+    let lastChange = started
+    const end = (kind: 'hang' | 'crash', detail: string) => {
+      const { input, count } = recorded(this.#blackbox)
+      const failure = { kind, detail, input: count === 0 ? null : input }
+      const now = performance.now()
+      this.#ended = true
+      resolve({
+        target: job.target,
+        seed: job.seed,
+        inputs: count,
+        accepted: 0,
+        refused: {},
+        milliseconds: now - started,
+        slowestMs: now - lastChange,
+        grownBytes: 0,
+        failure,
+      })
+    }
     const watch = setInterval(() => {
-      const { count } = recorded(blackbox)
+      const { count } = recorded(this.#blackbox)
       if (count !== lastCount) {
         lastCount = count
         lastChange = performance.now()
-        progress?.(count)
-      } else if (performance.now() - lastChange > HANG_MS) {
-        settle(failed('hang', `no end within ${HANG_MS / 1000} s`))
-      }
+        progress(job, count)
+      } else if (performance.now() - lastChange > HANG_MS) end('hang', `no end within ${HANG_MS / 1000} s`)
     }, WATCH_MS)
-    let settled = false
-    const settle = (outcome: Outcome) => {
-      if (settled) return
-      settled = true
-      clearInterval(watch)
-      void worker.terminate().then(() => resolve(outcome))
-    }
-    worker.once('message', (outcome: Outcome) => settle(outcome))
-    worker.once('error', (error) =>
-      settle(failed('crash', String(error instanceof Error ? error.stack : error))),
-    )
-    worker.once('exit', (code) => settle(failed('crash', `the thread ended with code ${code}`)))
-  })
+    const onError = (error: unknown) => end('crash', String(error instanceof Error ? error.stack : error))
+    const onExit = (code: number) => end('crash', `the thread ended with code ${code}`)
+    this.#worker.once('message', resolve).once('error', onError).once('exit', onExit)
+    reset(this.#blackbox)
+    this.#worker.postMessage(job)
+    const outcome = await promise
+    clearInterval(watch)
+    this.#worker.off('message', resolve).off('error', onError).off('exit', onExit)
+    if (this.#ended) await this.#worker.terminate()
+    return outcome
+  }
 }

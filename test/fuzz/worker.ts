@@ -1,20 +1,18 @@
-/** A thread that runs one target. Its current input stands in shared memory, where it outlives a hang. */
+/** A thread that runs targets, one after the other. Its current input stands in shared memory, where it outlives a hang. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { type Blackbox, record } from './blackbox.ts'
 import { fuzz } from './engine.ts'
 import { findTarget } from './targets/index.ts'
 
-export interface WorkerInput {
+export interface Job {
   target: string
   seed: number
   inputs: number
-  blackbox: Blackbox
 }
 
-const { target, seed, inputs, blackbox } = workerData as WorkerInput
-const outcome = await fuzz(findTarget(target), {
-  seed,
-  inputs,
-  before: (input, count) => record(blackbox, input, count),
+const blackbox = workerData as Blackbox
+
+parentPort?.on('message', async ({ target, seed, inputs }: Job) => {
+  const before = record.bind(null, blackbox)
+  parentPort?.postMessage(await fuzz(findTarget(target), { seed, inputs, before }))
 })
-parentPort?.postMessage(outcome)

@@ -110,8 +110,8 @@ export const configTargets = [
           '[1, 2]',
           'text',
           '\0',
-          `a: ${'['.repeat(5_000)}`,
-          '{'.repeat(5_000),
+          `a: ${'['.repeat(300)}`,
+          '{'.repeat(300),
           '<<: {__proto__: {polluted: 1}}',
         ],
         run(input) {
