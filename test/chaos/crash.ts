@@ -265,37 +265,12 @@ async function converged(
   const readers = people.map(createInboxReader)
   const deadline = performance.now() + CONVERGENCE_LIMIT_MS
   for (;;) {
-    const open = await openDeliveries(gateway.url)
+    const open = (await openDeliveries(gateway.url, ADMIN_TOKEN)).map(({ text }) => text)
     for (const reader of readers) await reader.readOn()
     if (open.length === 0 && missingFrom(ledger, readers).length === 0) return []
     if (performance.now() > deadline) return open
     await sleep(200)
   }
-}
-
-/** Deliveries that have not ended, or ended badly. */
-export async function openDeliveries(
-  url: string,
-  adminToken = ADMIN_TOKEN,
-  states: readonly string[] = ['pending', 'dispatching', 'uncertain', 'dead'],
-): Promise<string[]> {
-  const found: string[] = []
-  for (const state of states) {
-    const response = await fetch(`${url}/v1/admin/deliveries?state=${state}&limit=100`, {
-      headers: { authorization: `Bearer ${adminToken}` },
-    })
-    if (!response.ok) throw new Error(`GET /v1/admin/deliveries: ${response.status} ${await response.text()}`)
-    const { deliveries } = (await response.json()) as {
-      deliveries: { envelopeId: string; network: string; reason: string | null }[]
-    }
-    found.push(
-      ...deliveries.map(
-        ({ envelopeId, network, reason }) =>
-          `the delivery of ${envelopeId.slice(0, 12)} on ${network} is ${state} (${reason ?? 'no reason'})`,
-      ),
-    )
-  }
-  return found
 }
 
 /** Journeys of the envelopes of which a network holds more than one copy. */

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { journeysOf, openDeliveries } from './crash.ts'
+import { journeysOf } from './crash.ts'
+import { openDeliveries } from './deliveries.ts'
 import { copyViolations, createLedger, doubledIn, type Ledger, missingFrom, shownTwice } from './ledger.ts'
 import { chaosNetworks, type FaultKind, type RunningNetwork } from './networks/index.ts'
 import { createInboxReader, createPerson, type InboxReader, type Person, seal } from './people.ts'
@@ -20,6 +21,8 @@ const PATIENCE_MS = 120_000
 const SHORTEST_FAULT_MS = 600
 const LONGEST_FAULT_MS = 2_500
 const MESSAGES_EACH_WAY = 4
+/** A message that comes this soon came over the stream, milliseconds. */
+const LIVE_MS = 1_500
 /** Flipped bits may turn a request into one that the network refuses for good. */
 const LIVE = ['pending', 'dispatching', 'uncertain']
 const ADMIN_TOKEN = 'chaos-admin-token-of-this-run'
@@ -123,6 +126,7 @@ async function runFault(
 ): Promise<FaultResult> {
   const { network, people } = world
   const faultMs = random.between(SHORTEST_FAULT_MS, LONGEST_FAULT_MS)
+  if (kind.needsStream) await untilLive(world)
   const startedAt = performance.now()
   await kind.start(random)
   const exchanging = exchange(world, random, kind.cutsClients ? 0 : faultMs * 0.8)
@@ -181,6 +185,22 @@ async function exchange({ network, people }: World, random: SeededRandom, spread
   return ledger
 }
 
+/** Sends over the network until a message comes at once, not only with the next walk through the history. */
+async function untilLive({ network, people: [ada, ben], readers }: World): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS
+  while (performance.now() < deadline) {
+    const probe = await seal(ben, { to: ada.client.account, text: 'probe' }, new AbortController().signal)
+    await network.send(ben, ada, probe)
+    const hurry = performance.now() + LIVE_MS
+    while (performance.now() < hurry) {
+      for (const reader of readers) await reader.readOn()
+      if (readers.some(({ person, ids }) => person === ada && ids.has(probe.id))) return
+      await sleep(20)
+    }
+  }
+  throw new Error(`the gateway does not hear ${network.name} live`)
+}
+
 /** A wallet's own client tries until its network takes the message. */
 async function untilTaken(send: () => Promise<void>): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS
@@ -206,7 +226,9 @@ async function settle(
   for (;;) {
     for (const reader of readers) await reader.readOn()
     const missing = [
-      ...(await openDeliveries(gateway.url, ADMIN_TOKEN, kind.inboxOnly ? LIVE : undefined)),
+      ...(await openDeliveries(gateway.url, ADMIN_TOKEN, kind.inboxOnly ? LIVE : undefined))
+        .filter(({ envelopeId }) => ledger.sent.some(({ id }) => id === envelopeId))
+        .map(({ text }) => text),
       ...missingFrom(ledger, readers),
       ...notShown(ledger),
       ...(kind.inboxOnly ? [] : await notOnNetwork(network, people, ledger)),

@@ -43,6 +43,8 @@ export interface FaultKind {
   heal(): Promise<void> | void
   /** What lies on the network is not checked, only what people get: flipped bits over plain TCP, or an archive that refused. */
   inboxOnly?: true
+  /** Starts only when the gateway hears the network live: what is sent now is kept nowhere. */
+  needsStream?: true
   /** The people's own clients are cut off too, so that none of them sends during the fault. */
   cutsClients?: true
 }

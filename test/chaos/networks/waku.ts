@@ -49,6 +49,7 @@ async function start(driver: Driver, { random, directory }: NetworkOptions): Pro
       },
       // Its archive takes only messages of about its own time: these are relayed, and kept nowhere.
       inboxOnly: true,
+      needsStream: true,
     }),
   )
   return {
