@@ -5,6 +5,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev
 
 FROM node:24-bookworm-slim
+# Set the port by CAUSEWAY_PORT, not in the configuration file, so that the health check finds it.
 ENV NODE_ENV=production CAUSEWAY_HOST=0.0.0.0 CAUSEWAY_DATA_DIRECTORY=/data
 WORKDIR /app
 COPY --from=install /app/node_modules ./node_modules
@@ -19,6 +20,6 @@ USER node
 VOLUME /data
 EXPOSE 8787
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:8787/healthz').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.CAUSEWAY_PORT ?? 8787}/healthz`).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "src/cli/main.ts"]
 CMD ["start"]

@@ -101,6 +101,34 @@ describe('webhooks', () => {
     }
   })
 
+  it('are to be sent again when the adapter cannot take them now', async () => {
+    const busy = async () => ({ status: 503, body: null })
+    const gateway = await bench.gateway({ networks: { trtc: facets({ webhook: busy }) } })
+    expect(await call(gateway.url, 'POST', '/hooks/trtc/s', {})).toMatchObject({
+      status: 503,
+      body: { code: 'network-unavailable' },
+    })
+    const metrics = await call(gateway.url, 'GET', '/metrics')
+    expect(metrics.body).toContain('causeway_webhooks_total{network="trtc",outcome="failed",code="none"} 1')
+  })
+
+  it('of strangers are not looked at for long', async () => {
+    let looks = 0
+    const refuse = async () => {
+      looks++
+      return { status: 404, body: null, code: 'webhook-secret-invalid' }
+    }
+    const gateway = await bench.gateway({
+      networks: { trtc: facets({ webhook: refuse }) },
+      limits: { signInsPerMinute: 3 },
+    })
+    const statuses: number[] = []
+    for (let n = 0; n < 5; n++)
+      statuses.push((await call(gateway.url, 'POST', '/hooks/trtc/guess', {})).status)
+    expect(statuses).toEqual([404, 404, 404, 429, 429])
+    expect(looks).toBe(3)
+  })
+
   it('may not be larger than their limit, and failures stay inside', async () => {
     const fail = () => Promise.reject(new Error('private detail'))
     const gateway = await bench.gateway({

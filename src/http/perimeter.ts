@@ -20,7 +20,7 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 
 /**
  * Not counted by address. Health: a flood must not make the gateway look dead to its supervisor. Webhooks: all of a network
- * come from a few addresses, and the adapter refuses those without the secret before it looks at them.
+ * come from a few addresses; of those only the refused ones count, see `routes/webhooks.ts`.
  */
 function isUnlimited(path: string): boolean {
   return path === '/healthz' || path === '/readyz' || path.startsWith('/hooks/')

@@ -9,6 +9,8 @@ import type { HttpLimits } from './settings.ts'
 export interface Bucket {
   /** Takes `cost` tokens. Returns 0, or the milliseconds until there are enough; then nothing is taken. */
   take(key: string, cost?: number): number
+  /** Milliseconds until there is a token; nothing is taken. */
+  wait(key: string): number
   /** Callers that are remembered. */
   readonly size: number
 }
@@ -23,19 +25,22 @@ export function createBucket(
 ): Bucket {
   const { perSecond, burst } = settings
   const callers = new LRUCache<string, { tokens: number; at: number }>({ max: settings.tracked })
+  function tokensOf(key: string, now: number): number {
+    const caller = callers.get(key) ?? { tokens: burst, at: now }
+    return Math.min(burst, caller.tokens + (Math.max(0, now - caller.at) / 1000) * perSecond)
+  }
+
+  const waitFor = (missing: number) => (missing <= 0 ? 0 : Math.ceil((missing / perSecond) * 1000))
+
   return {
     take(key, cost = 1) {
       const now = clock.monotonic()
-      const caller = callers.get(key) ?? { tokens: burst, at: now }
-      const tokens = Math.min(burst, caller.tokens + (Math.max(0, now - caller.at) / 1000) * perSecond)
-      const needed = Math.min(cost, burst)
-      if (tokens < needed) {
-        callers.set(key, { tokens, at: now })
-        return Math.ceil(((needed - tokens) / perSecond) * 1000)
-      }
-      callers.set(key, { tokens: tokens - cost, at: now })
-      return 0
+      const tokens = tokensOf(key, now)
+      const waitMs = waitFor(Math.min(cost, burst) - tokens)
+      callers.set(key, { tokens: waitMs > 0 ? tokens : tokens - cost, at: now })
+      return waitMs
     },
+    wait: (key) => waitFor(1 - tokensOf(key, clock.monotonic())),
     get size() {
       return callers.size
     },
@@ -50,6 +55,8 @@ export interface RateLimits {
   session(session: Pick<Session, 'wallet' | 'device'>, cost?: number): SessionRefusal | null
   address: Bucket
   signIn: Bucket
+  /** Webhook calls of a client address that were refused. */
+  refusedWebhook: Bucket
 }
 
 export interface SessionRefusal {
@@ -70,6 +77,10 @@ export function createRateLimits(limits: HttpLimits, clock: Pick<Clock, 'monoton
       return walletMs > 0 ? { scope: 'wallet', waitMs: walletMs } : null
     },
     address: createBucket({ perSecond: limits.addressPerSecond, burst: limits.addressBurst, tracked }, clock),
+    refusedWebhook: createBucket(
+      { perSecond: limits.signInsPerMinute / 60, burst: limits.signInsPerMinute, tracked },
+      clock,
+    ),
     signIn: createBucket(
       { perSecond: limits.signInsPerMinute / 60, burst: limits.signInsPerMinute, tracked },
       clock,

@@ -21,6 +21,12 @@ function written(write: (log: Log) => void): string {
   return text()
 }
 
+it('leaves the address of a libp2p node whole: its id is a public key', () => {
+  const address = '/ip4/127.0.0.1/tcp/8000/ws/p2p/12D3KooWHNyGUJ7SSsPy7ofCrDWmc719XNAkD6ZvYQXfiXtsKRoo'
+  expect(written((log) => log.info({ address }, 'listening'))).toContain(address)
+  expect(scrub(`/p2p/${randomBytes(40).toString('base64url')}`)).toBe('/p2p/[secret]')
+})
+
 describe('the nine places where secrets leak into logs', () => {
   const cases: [string, (log: Log, secret: string) => void][] = [
     ['a field', (log, secret) => log.info({ key: secret }, 'x')],

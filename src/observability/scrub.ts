@@ -50,7 +50,14 @@ const RULES: readonly Rule[] = [
     pattern: new RegExp(`(0x)?(?<![0-9a-fA-F])[0-9a-fA-F]{${LONG_HEX},}`, 'g'),
     replacement: (text, prefix) => (prefix ? `${text.slice(0, 6)}…` : '[hex]'),
   },
-  { pattern: new RegExp(`[A-Za-z0-9*_-]{${LONG_BASE64},}={0,2}`, 'g'), replacement: '[secret]' },
+  {
+    // The id of a libp2p peer is a public key, and without it an address of a node is of no use.
+    pattern: new RegExp(
+      `(/p2p/(?:12D3Koo|16Uiu2)[1-9A-HJ-NP-Za-km-z]{40,46}\\b)|[A-Za-z0-9*_-]{${LONG_BASE64},}={0,2}`,
+      'g',
+    ),
+    replacement: (_, peer) => peer ?? '[secret]',
+  },
   {
     pattern: new RegExp(`[A-Za-z0-9+/]{${LONG_BASE64},}={0,2}`, 'g'),
     replacement: (text) => (isLikelyBase64(text) ? '[secret]' : text),

@@ -35,7 +35,7 @@ const challenge = createRoute({
         }),
         device: z.strictObject({
           publicKey: bytesSchema({ length: 32 }).openapi({ description: 'Ed25519 public key, base64url.' }),
-          label: z.string().min(1).max(64).openapi({ example: 'Alice’s laptop' }),
+          label: z.string().min(1).max(64).openapi({ example: 'laptop of Alice' }),
         }),
         action: z.enum(['add', 'revoke']).default('add'),
       }),
