@@ -10,6 +10,8 @@ const SECRET_NAMES =
   'usersig|user_sig|token|access_token|refresh_token|id_token|secret|client_secret|secretkey|secret_key|password|passphrase|' +
   'signature|sig|sign|apikey|api_key|api-key|private|privatekey|private_key|mnemonic|seed|authorization|cookie|plaintext'
 
+/** The id of a libp2p peer is a public key, and without it the address of a node is of no use. */
+const PEER = '/p2p/(?:12D3Koo|16Uiu2)[1-9A-HJ-NP-Za-km-z]{40,46}(?![A-Za-z0-9_-])'
 /** Fewest hexadecimal characters that are taken for a key, a hash or an address: 20 bytes. */
 const LONG_HEX = 40
 /** Fewest base64url characters that are taken for a secret: 32 bytes. */
@@ -51,12 +53,8 @@ const RULES: readonly Rule[] = [
     replacement: (text, prefix) => (prefix ? `${text.slice(0, 6)}…` : '[hex]'),
   },
   {
-    // The id of a libp2p peer is a public key, and without it an address of a node is of no use.
-    pattern: new RegExp(
-      `(/p2p/(?:12D3Koo|16Uiu2)[1-9A-HJ-NP-Za-km-z]{40,46}\\b)|[A-Za-z0-9*_-]{${LONG_BASE64},}={0,2}`,
-      'g',
-    ),
-    replacement: (_, peer) => peer ?? '[secret]',
+    pattern: new RegExp(`${PEER}|[A-Za-z0-9*_-]{${LONG_BASE64},}={0,2}`, 'g'),
+    replacement: (text) => (text.startsWith('/p2p/') ? text : '[secret]'),
   },
   {
     pattern: new RegExp(`[A-Za-z0-9+/]{${LONG_BASE64},}={0,2}`, 'g'),
@@ -68,6 +66,7 @@ const RULES: readonly Rule[] = [
 function isLikelyBase64(text: string): boolean {
   if (text.endsWith('=') || text.includes('+')) return true
   return text
+    .replace(new RegExp(PEER, 'g'), '')
     .split('/')
     .some((part) => part.length >= 12 && /[0-9]/.test(part) && /[A-Z]/.test(part) && /[a-z]/.test(part))
 }
