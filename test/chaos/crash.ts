@@ -9,6 +9,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../../src/adapter/testing/index.ts'
 import type { Journey } from '../../src/client/index.ts'
+import { openDeliveries } from './deliveries.ts'
 import { createGatewayProcess, freePort, type GatewayProcess } from './gateway-process.ts'
 import {
   copyViolations,
