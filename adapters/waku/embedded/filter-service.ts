@@ -34,6 +34,9 @@ interface Verdict {
   description?: string
 }
 
+/** Topics stay in memory for as long as a subscription lives; what a request may hold is 128 KiB. */
+const MAX_CONTENT_TOPIC_LENGTH = 256
+
 const { FilterSubscribeType } = proto_filter_v2.FilterSubscribeRequest
 const done: Verdict = { code: 200 }
 
@@ -122,6 +125,9 @@ export class FilterService {
     }
     if (contentTopics.length > MAX_CONTENT_TOPICS_PER_REQUEST) {
       return { code: 400, description: `at most ${MAX_CONTENT_TOPICS_PER_REQUEST} content topics a request` }
+    }
+    if (contentTopics.some((topic) => topic.length > MAX_CONTENT_TOPIC_LENGTH)) {
+      return { code: 400, description: `a content topic has at most ${MAX_CONTENT_TOPIC_LENGTH} characters` }
     }
     if (pubsubTopic !== this.#options.pubsubTopic) {
       return { code: 400, description: 'this node does not serve that pubsub topic' }

@@ -80,7 +80,10 @@ export class LightPushService {
     const timestamp = proto.timestamp || toNanoseconds(clock.now())
     const message = describeMessage(pubsubTopic, { ...proto, timestamp })
     if (!message)
-      return { code: status.invalid, description: 'a message needs a content topic and a payload' }
+      return {
+        code: status.invalid,
+        description: 'a message needs a content topic, a payload and a time after 1970',
+      }
     if (message.wire.length > limits.maxMessageBytes) {
       return { code: status.tooLarge, description: `the message exceeds ${limits.maxMessageBytes} bytes` }
     }

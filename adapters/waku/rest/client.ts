@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { AnswerTooLong, readLimitedText } from '../../../src/adapter/index.ts'
 import { WakuError } from '../errors.ts'
 import { describeMessage, type NetworkMessage } from '../wire/message.ts'
-import { queryWindows, type TimeRange } from '../wire/store-client.ts'
+import { follow, queryWindows, type TimeRange } from '../wire/store-client.ts'
 import { parseExact, stringifyExact } from './json.ts'
 
 export interface RestClientOptions {
@@ -93,6 +93,7 @@ export class RestClient {
   ): AsyncGenerator<NetworkMessage> {
     for (const { from, to } of queryWindows(range)) {
       let cursor: string | undefined
+      const followed = new Set<string>()
       do {
         const answer = await this.#store(signal, {
           includeData: 'true',
@@ -109,6 +110,7 @@ export class RestClient {
           if (described) yield described
         }
         cursor = answer.messages.length > 0 ? answer.paginationCursor : undefined
+        if (cursor) follow(followed, cursor)
       } while (cursor)
     }
   }

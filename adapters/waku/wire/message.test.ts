@@ -1,4 +1,5 @@
 import { messageHash as sdkMessageHash } from '@waku/core'
+import { proto_message } from '@waku/proto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createMessage, messageHash, readMessage, toMilliseconds, toNanoseconds } from './message.ts'
@@ -61,6 +62,19 @@ describe('readMessage', () => {
       ephemeral: true,
     })
     expect(readMessage(message.pubsubTopic, message.wire)).toEqual(message)
+  })
+
+  it('gives null for a time before 1970, which would change the hash when protobuf writes it again', () => {
+    const early = {
+      payload: hex('00'),
+      contentTopic: '/causeway/1/in-0/cbor',
+      version: 0,
+      timestamp: -(2n ** 62n),
+    }
+    expect(readMessage('/waku/2/rs/42/5', proto_message.WakuMessage.encode(early))).toBeNull()
+    expect(
+      readMessage('/waku/2/rs/42/5', proto_message.WakuMessage.encode({ ...early, timestamp: 0n })),
+    ).not.toBeNull()
   })
 
   it('gives null or a message for any bytes, and never throws', () => {

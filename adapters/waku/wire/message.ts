@@ -52,13 +52,16 @@ export function readMessage(pubsubTopic: string, wire: Uint8Array | Uint8ArrayLi
   return describeMessage(pubsubTopic, proto, bytes)
 }
 
-/** Describes a decoded message. Returns null when it has no content topic or no payload. */
+/**
+ * Describes a decoded message. Returns null when it has no content topic or no payload, or a time before 1970: protobuf
+ * does not write such a time back as it was read, and the message would change its hash on the way.
+ */
 export function describeMessage(
   pubsubTopic: string,
   proto: ProtoMessage,
   wire: Uint8Array = proto_message.WakuMessage.encode(proto),
 ): NetworkMessage | null {
-  if (!proto.contentTopic || !proto.payload?.length) return null
+  if (!proto.contentTopic || !proto.payload?.length || (proto.timestamp ?? 0n) < 0n) return null
   const hash = messageHash(pubsubTopic, proto)
   return {
     hash,

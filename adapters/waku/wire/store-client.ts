@@ -41,6 +41,17 @@ export function* batches<Item>(items: readonly Item[], size: number): Generator<
   for (let index = 0; index < items.length; index += size) yield items.slice(index, index + size)
 }
 
+/**
+ * Notes a cursor that is about to be followed. Throws `malformed-answer` when it was followed before: the walk would go round
+ * in circles, and must not count as complete either.
+ */
+export function follow(followed: Set<string>, cursor: string): void {
+  if (followed.has(cursor)) {
+    throw new WakuError('malformed-answer', 'A Store gave the same cursor twice; its pages have no end')
+  }
+  followed.add(cursor)
+}
+
 /** Yields pages of message hashes of a range, oldest first within a window. Pages are asked for one after the other. */
 export async function* storeHashes(
   connection: Connection,
@@ -50,6 +61,7 @@ export async function* storeHashes(
   for (const window of queryWindows(query)) {
     for (const contentTopics of batches(query.contentTopics, MAX_CONTENT_TOPICS_PER_REQUEST)) {
       let cursor: Uint8Array | undefined
+      const followed = new Set<string>()
       do {
         const answer = await ask(connection, signal, {
           includeData: false,
@@ -66,6 +78,7 @@ export async function* storeHashes(
         )
         if (hashes.length > 0) yield hashes
         cursor = hashes.length > 0 && answer.paginationCursor?.length ? answer.paginationCursor : undefined
+        if (cursor) follow(followed, Buffer.from(cursor).toString('hex'))
       } while (cursor)
     }
   }

@@ -8,6 +8,12 @@ import { WakuError } from '../errors.ts'
 
 type Bytes = Uint8Array | Uint8ArrayList
 
+/**
+ * Clients send one request on a stream. More are answered, but not without end: a chunk of 64 KiB can hold as many requests
+ * of one byte, and answering them all would keep everyone else waiting.
+ */
+const MAX_REQUESTS_PER_STREAM = 100
+
 export interface ServeOptions {
   /** Answers one request. May throw on malformed bytes: the stream is then reset. */
   answer(request: Uint8ArrayList, connection: Connection): Uint8Array | Promise<Uint8Array>
@@ -34,7 +40,9 @@ export async function serveStream(
       stream,
       (source) => lengthPrefixed.decode(source, { maxDataLength: options.maxRequestBytes }),
       async function* (requests: AsyncIterable<Uint8ArrayList>) {
+        let count = 0
         for await (const request of requests) {
+          if (++count > MAX_REQUESTS_PER_STREAM) throw new RangeError('too many requests on one stream')
           idle.refresh()
           yield await options.answer(request, connection)
         }
