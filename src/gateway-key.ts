@@ -1,4 +1,4 @@
-/** The gateway's own key pair: its id in hop traces follows from it, and it signs what a gateway attests. */
+/** The gateway's own key pair: its id in hop traces follows from it, and clients may pin its public half. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { base32Lower, fromBase64url, generateDeviceKey, H, toBase64url } from './envelope/index.ts'
@@ -19,12 +19,13 @@ export async function loadGatewayKey(directory: string): Promise<GatewayKey> {
   const stored = await readKey(path)
   const pair = stored ?? generateDeviceKey()
   if (!stored) {
-    await mkdir(directory, { recursive: true })
+    await mkdir(directory, { recursive: true, mode: 0o700 })
     const content = JSON.stringify({
       publicKey: toBase64url(pair.publicKey),
       privateKey: toBase64url(pair.privateKey),
     })
-    await writeFile(`${path}.new`, content, { mode: 0o600 })
+    // On disk before it has its name: a loss of power leaves a whole key or none.
+    await writeFile(`${path}.new`, content, { mode: 0o600, flush: true })
     await rename(`${path}.new`, path)
   }
   return { ...pair, id: base32Lower(H('causeway/gateway/1', pair.publicKey).subarray(0, 16)) }
@@ -38,6 +39,13 @@ async function readKey(path: string): Promise<{ publicKey: Uint8Array; privateKe
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw error
   }
-  const value = JSON.parse(text) as { publicKey: string; privateKey: string }
-  return { publicKey: fromBase64url(value.publicKey), privateKey: fromBase64url(value.privateKey) }
+  try {
+    const value = JSON.parse(text) as { publicKey: string; privateKey: string }
+    return { publicKey: fromBase64url(value.publicKey), privateKey: fromBase64url(value.privateKey) }
+  } catch (cause) {
+    throw new Error(
+      `${path} holds no key; restore it from a backup, or remove it to be a new gateway to the others`,
+      { cause },
+    )
+  }
 }

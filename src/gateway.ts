@@ -9,6 +9,7 @@ import type { Log } from './observability/log.ts'
 import type { Metrics } from './observability/metrics.ts'
 import { createNetworks, createRelay, createSignatureVerifier } from './relay/index.ts'
 import type { Networks, Relay, RelaySettings } from './relay/types.ts'
+import { runAll } from './run-all.ts'
 import type { Route, Store } from './store/port.ts'
 import { systemSha256 } from './system.ts'
 
@@ -147,13 +148,15 @@ export function createGateway(parts: GatewayParts): Gateway {
     },
     async stop(signal = AbortSignal.timeout(10_000)) {
       if (pruning) clearInterval(pruning)
-      await server?.close(signal)
-      live.close()
-      // A relay that is stopping turns away what its networks hear, so that they keep it; the other way round it would
-      // wait for answers of networks that are gone.
-      await relay.stop(signal)
-      await networks.stop(signal)
-      await store.close()
+      await runAll([
+        async () => server?.close(signal),
+        async () => live.close(),
+        // A relay that is stopping turns away what its networks hear, so that they keep it; the other way round it would
+        // wait for answers of networks that are gone.
+        () => relay.stop(signal),
+        () => networks.stop(signal),
+        () => store.close(),
+      ])
     },
   }
 }

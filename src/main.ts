@@ -21,6 +21,7 @@ import { defaultHttpSettings, type HttpSettings } from './http/index.ts'
 import { createLog, type Log } from './observability/log.ts'
 import { createMetrics } from './observability/metrics.ts'
 import type { RelaySettings } from './relay/types.ts'
+import { runAll } from './run-all.ts'
 import { createSqliteStore } from './store/sqlite/index.ts'
 import { systemClock, systemRandom } from './system.ts'
 
@@ -50,8 +51,12 @@ export async function startGateway(options: StartOptions = {}): Promise<RunningG
   const { config } = loaded
   const log = options.log ?? createLog({ level: config.log.level, destination: process.stderr })
   const stopping: (() => Promise<unknown>)[] = []
-  const stop = async () => {
-    for (const step of stopping.splice(0).reverse()) await step()
+  const stop = () => runAll(stopping.splice(0).reverse())
+  if (isWildcard(config.server.host) && !config.server.publicUrl && !config.identity.domain) {
+    log.warn(
+      {},
+      'listening on all addresses without server.publicUrl: wallets will sign for a loopback domain, which every such gateway shares; set server.publicUrl',
+    )
   }
   try {
     const data = await dataDirectory(loaded)
@@ -62,7 +67,7 @@ export async function startGateway(options: StartOptions = {}): Promise<RunningG
     const gateway = createGateway({
       gateway: { id: key.id, publicKey: key.publicKey },
       version: packageJson.version,
-      store: createSqliteStore({ path: join(data.path, 'causeway.db') }),
+      store: createSqliteStore({ path: join(data.path, 'causeway.db'), clock: systemClock, log }),
       log,
       metrics: createMetrics(),
       clock: systemClock,
@@ -95,7 +100,9 @@ export async function startGateway(options: StartOptions = {}): Promise<RunningG
     for (const sandbox of sandboxes.values()) sandbox.connectGateway?.({ baseUrl: gateway.url })
     return { gateway, config, url: gateway.url, sandboxes, dataDirectory: data.path, stop }
   } catch (error) {
-    await stop()
+    await stop().catch((stopError: unknown) =>
+      log.error({ err: stopError }, 'cleaning up after a failed start failed'),
+    )
     throw error
   }
 }
@@ -129,10 +136,14 @@ async function dataDirectory({
   return { path, remove: () => rm(path, { recursive: true, force: true }) }
 }
 
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::'
+}
+
 function publicUrl({ server }: Config): string | null {
   if (server.publicUrl) return server.publicUrl.replace(/\/+$/, '')
   if (server.port === 0) return null
-  const host = server.host === '0.0.0.0' || server.host === '::' ? '127.0.0.1' : server.host
+  const host = isWildcard(server.host) ? '127.0.0.1' : server.host
   return `http://${host.includes(':') ? `[${host}]` : host}:${server.port}`
 }
 

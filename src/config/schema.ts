@@ -3,12 +3,23 @@
  * `config/schema.json`. The keys under `networks.<network>` belong to each adapter's own schema.
  */
 import { z } from 'zod'
+import { LIMITS } from '../envelope/index.ts'
+import { requireDomain } from '../identity/index.ts'
 
-const milliseconds = (fallback: number, description: string) =>
-  z.int().min(0).max(2_147_483_647).default(fallback).describe(`${description} Milliseconds.`)
+const milliseconds = (fallback: number, description: string, minimum = 0) =>
+  z.int().min(minimum).max(2_147_483_647).default(fallback).describe(`${description} Milliseconds.`)
 
-const positive = (fallback: number, description: string) =>
-  z.int().min(1).default(fallback).describe(description)
+const positive = (fallback: number, description: string, maximum = 2_147_483_647) =>
+  z.int().min(1).max(maximum).default(fallback).describe(description)
+
+/** A host with an optional port, as it stands in the text that wallets sign. */
+const domain = z.string().superRefine((text, context) => {
+  try {
+    requireDomain(text)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message })
+  }
+})
 
 export const routeSchema = z.strictObject({
   policy: z
@@ -53,15 +64,13 @@ export const configSchema = z.strictObject({
     .prefault({}),
   identity: z
     .strictObject({
-      domain: z
-        .string()
-        .regex(/^[a-z0-9.-]+(:\d+)?$/)
+      domain: domain
         .optional()
         .describe(
           'Domain that wallets see in the text they sign (EIP-4361). Default: host of `server.publicUrl`.',
         ),
       trustedDomains: z
-        .array(z.string())
+        .array(domain)
         .default([])
         .describe(
           'Domains of other gateways whose device certificates are accepted. This gateway’s own is always among them.',
@@ -84,12 +93,13 @@ export const configSchema = z.strictObject({
   route: routeSchema.prefault({}).describe('Route of wallets that have not chosen one.'),
   relay: z
     .strictObject({
-      maxEnvelopeBytes: positive(131_072, 'Largest sealed envelope. Bytes.'),
-      maxRecipients: positive(64, 'Largest number of recipients of an envelope.'),
+      maxEnvelopeBytes: positive(131_072, 'Largest sealed envelope. Bytes.', LIMITS.sealedBytes),
+      maxRecipients: positive(64, 'Largest number of recipients of an envelope.', LIMITS.recipients),
       maxInFlightPerNetwork: positive(32, 'How many sends may be under way at once on one network.'),
       sendTimeoutMs: milliseconds(
         15_000,
         'How long one send may take before its outcome counts as uncertain.',
+        100,
       ),
       laneHoldMs: milliseconds(
         30_000,
@@ -99,6 +109,7 @@ export const configSchema = z.strictObject({
       reconcileIntervalMs: milliseconds(
         20_000,
         'How often the history of a network is walked for messages that its stream lost.',
+        1_000,
       ),
       reconcileOverlapMs: milliseconds(60_000, 'How far a walk starts before the last one.'),
     })
