@@ -53,6 +53,20 @@ function historyOf(
   return { history, queries }
 }
 
+describe('pages', () => {
+  it('that go round in circles end with an error: neither an endless walk nor a complete one', async () => {
+    let asked = 0
+    const rest = {
+      clockOffsetMs: () => null,
+      roamingMessages: async () => ({ complete: false, lastKey: String(asked++ % 3), messages: [] }),
+    } as unknown as RestClient
+    const clock = createVirtualClock(1_900_000_000_000)
+    const history = createHistory({ rest, clock, senderOf: () => 'alice', firstAttemptAt: () => null })
+    await expect(history.find(intent, never)).rejects.toMatchObject({ class: 'retryable' })
+    expect(asked).toBe(4)
+  })
+})
+
 describe('find', () => {
   it('asks for the recipient’s view, from the first attempt on, allowing for clocks that differ', async () => {
     const { history, queries } = historyOf([[message()]], { [transactionId]: 1_899_999_000_000 })

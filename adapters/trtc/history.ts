@@ -60,6 +60,7 @@ export function createHistory(options: HistoryOptions): HistoryFacet {
     signal: AbortSignal,
   ): AsyncGenerator<RoamingMessage> {
     let lastKey: string | null = null
+    const followed = new Set<string>()
     for (;;) {
       const page = await rest.roamingMessages(
         {
@@ -75,6 +76,12 @@ export function createHistory(options: HistoryOptions): HistoryFacet {
       yield* page.messages
       if (page.complete || page.lastKey === null || page.lastKey === lastKey) return
       lastKey = page.lastKey
+      if (followed.has(lastKey)) {
+        throw new AdapterError('retryable', 'TRTC gave pages of history that have no end', {
+          remoteCode: 'unreadable-answer',
+        })
+      }
+      followed.add(lastKey)
     }
   }
 
