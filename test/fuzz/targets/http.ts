@@ -11,7 +11,7 @@ import { codeOfClass, defineTarget } from '../target.ts'
 import { packParts } from './container.ts'
 import { relayPerson, sealedFor } from './gateway-people.ts'
 import { createPerson, DAY_MS } from './people.ts'
-import { Refused } from './stand-ins.ts'
+import { Refused, textOf } from './stand-ins.ts'
 
 const METHODS: readonly string[] = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS']
 const UNLIMITED = {
@@ -55,12 +55,12 @@ class Api {
   }
 
   async send(input: RequestInput): Promise<Sent> {
-    const method = METHODS.includes(String(input.method)) ? String(input.method) : 'POST'
-    const path = `/${String(input.path).replace(/^\//, '')}`
+    const method = METHODS.find((known) => known === input.method) ?? 'POST'
+    const path = `/${textOf(input.path).replace(/^\//, '')}`
     const { challenge, signature, flipped } = await this.#challenge(input.flip)
     const fill = (text: string) =>
       text.replaceAll('@challenge', challenge).replaceAll('@signature', signature)
-    const text = typeof input.body === 'string' ? fill(input.body) : JSON.stringify(input.body ?? null)
+    const text = fill(textOf(input.body))
     const body = input.binary === true ? Buffer.from(text, 'base64url') : Buffer.from(text)
     const request = new Request(`http://gateway.example${path}`, {
       method,
@@ -76,8 +76,8 @@ class Api {
   #headers(value: unknown): Headers {
     const headers = new Headers()
     for (const [name, item] of Object.entries(typeof value === 'object' && value !== null ? value : {})) {
-      const person = this.people.get(String(item).replace(/^@/, ''))
-      const text = person ? `Bearer ${person.token}` : String(item)
+      const person = this.people.get(textOf(item).replace(/^@/, ''))
+      const text = person ? `Bearer ${person.token}` : textOf(item)
       if (/^[-a-z]+$/i.test(name) && /^[ -~]*$/.test(text)) headers.set(name, text)
     }
     return headers

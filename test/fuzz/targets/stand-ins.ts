@@ -31,6 +31,16 @@ export const quietLog: AdapterLog = {
   error: () => undefined,
 }
 
+/** What stands in a container as text; anything else is spelled out, without asking it for its own `toString`. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
+}
+
+/** The item at an index that came out of a container; the first for anything else. */
+export function chosen<Item>(items: readonly Item[], index: unknown): Item {
+  return (typeof index === 'number' ? items[index] : undefined) ?? (items[0] as Item)
+}
+
 export interface CannedAnswer {
   status?: unknown
   date?: unknown

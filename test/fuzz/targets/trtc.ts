@@ -15,7 +15,16 @@ import {
 import { toBase64url } from '../../../src/envelope/index.ts'
 import { codeOfClass, defineTarget } from '../target.ts'
 import { createPerson, fixed, START, testEnvelopes } from './people.ts'
-import { asksWithoutEnd, type CannedAnswer, cannedFetch, idleClock, quietLog, Refused } from './stand-ins.ts'
+import {
+  asksWithoutEnd,
+  type CannedAnswer,
+  cannedFetch,
+  chosen,
+  idleClock,
+  quietLog,
+  Refused,
+  textOf,
+} from './stand-ins.ts'
 
 const config = configSchema.parse({
   sdkAppId: 1_400_000_000,
@@ -84,12 +93,11 @@ function toRequest(input: string): WebhookRequest {
   const { secret, query, body, latin1 } = JSON.parse(input) as Partial<Record<keyof Call, unknown>>
   const parameters = new URLSearchParams()
   if (typeof query === 'object' && query !== null) {
-    for (const [name, value] of Object.entries(query))
-      parameters.append(name, typeof value === 'string' ? value : JSON.stringify(value))
+    for (const [name, value] of Object.entries(query)) parameters.append(name, textOf(value))
   }
-  const text = typeof body === 'string' ? body : JSON.stringify(body ?? null)
+  const text = textOf(body)
   return {
-    secret: String(secret),
+    secret: textOf(secret),
     query: parameters,
     headers: new Headers(),
     body: Uint8Array.from(Buffer.from(text, latin1 === true ? 'latin1' : 'utf8')),
@@ -292,7 +300,7 @@ export const trtcTargets = [
               ? parsed.answers.filter((answer) => typeof answer === 'object' && answer !== null)
               : [],
           )
-          const call = calls[Number(parsed.call)] ?? calls[0]!
+          const call = chosen(calls, parsed.call)
           const result = await call().catch((error: unknown) => {
             if (asksWithoutEnd(fetched.requests())) return 'without end'
             throw error

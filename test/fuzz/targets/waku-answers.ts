@@ -14,7 +14,7 @@ import { serveStream } from '../../../adapters/waku/wire/streams.ts'
 import { codeOfClass, defineTarget } from '../target.ts'
 import { bytesOrEmpty, packParts, partsOf } from './container.ts'
 import { START } from './people.ts'
-import { asksWithoutEnd, type CannedAnswer, cannedFetch, quietLog, Refused } from './stand-ins.ts'
+import { asksWithoutEnd, type CannedAnswer, cannedFetch, chosen, quietLog, Refused } from './stand-ins.ts'
 import { inconsistency, PUBSUB_TOPIC, wakuMessages } from './waku-services.ts'
 
 const typed = codeOfClass(WakuError)
@@ -180,7 +180,7 @@ export const wakuAnswerTargets = [
         async run(input): Promise<Taken> {
           const [call, ...answers] = partsOf(input)
           peer.load(answers.map(bytesOrEmpty))
-          const made = (calls[Number(call)] ?? calls[0]!)()
+          const made = chosen(calls, call)()
           const found = await made.catch((error: unknown) => {
             if (asksWithoutEnd(peer.requests())) return []
             throw error
@@ -228,7 +228,7 @@ export const wakuAnswerTargets = [
           const parsed = JSON.parse(input) as { call?: unknown; answers?: unknown }
           const answers = Array.isArray(parsed.answers) ? parsed.answers : []
           fetched.load(answers.filter((answer) => typeof answer === 'object' && answer !== null))
-          const made = (calls[Number(parsed.call)] ?? calls[0]!)()
+          const made = chosen(calls, parsed.call)()
           const messages = await made.catch((error: unknown) => {
             if (asksWithoutEnd(fetched.requests())) return []
             throw error

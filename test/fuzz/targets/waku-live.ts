@@ -10,7 +10,7 @@ import { concatBytes } from '../../../src/envelope/index.ts'
 import { writeVarint } from '../mutate-protobuf.ts'
 import { codeOfClass, defineTarget } from '../target.ts'
 import { bytesOrEmpty, packParts, partsOf } from './container.ts'
-import { Refused } from './stand-ins.ts'
+import { chosen, Refused } from './stand-ins.ts'
 import { inconsistency } from './waku-services.ts'
 
 const PROTOCOLS: readonly string[] = [
@@ -113,7 +113,7 @@ export const wakuLiveTargets = [
         seeds: seedInputs(),
         async run(input) {
           const [index, bytes] = partsOf(input)
-          const protocol = PROTOCOLS[Number(index)] ?? codecs.relay
+          const protocol = chosen(PROTOCOLS, index)
           const answers = await speak(protocol, bytesOrEmpty(bytes))
           if (++spoken % CHECK_EVERY === 0) await checkNode()
           // Relay answers nobody.
