@@ -21,7 +21,12 @@ export function bodyHash(body: Uint8Array): Uint8Array {
  * that it is the same on every network whatever copy of the wraps travels.
  */
 export function envelopeId(headerBytes: Uint8Array, body: Uint8Array): Uint8Array {
-  return H('causeway/envelope-id/1', headerBytes, bodyHash(body))
+  return envelopeIdOfHash(headerBytes, bodyHash(body))
+}
+
+/** The same for whoever has hashed the body already. */
+export function envelopeIdOfHash(headerBytes: Uint8Array, hash: Uint8Array): Uint8Array {
+  return H('causeway/envelope-id/1', headerBytes, hash)
 }
 
 /** Commitment of a body to its content key, 32 bytes: ChaCha20-Poly1305 alone would open one body under two keys. */
@@ -55,5 +60,14 @@ export function signatureInput(
   body: Uint8Array,
   wrapDigests: Uint8Array[],
 ): Uint8Array {
-  return encodeCanonical(['causeway/sig/1', headerBytes, bodyHash(body), wrapDigests])
+  return signatureInputOfHash(headerBytes, bodyHash(body), wrapDigests)
+}
+
+/** The same for whoever has hashed the body already. */
+export function signatureInputOfHash(
+  headerBytes: Uint8Array,
+  hash: Uint8Array,
+  wrapDigests: Uint8Array[],
+): Uint8Array {
+  return encodeCanonical(['causeway/sig/1', headerBytes, hash, wrapDigests])
 }

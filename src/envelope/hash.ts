@@ -14,6 +14,12 @@ export function useSha256(implementation: Sha256): void {
   hash = implementation
 }
 
+/** Where the input of a hash is put together. Wiped after each. */
+let scratch = new Uint8Array(4096)
+let scratchView = new DataView(scratch.buffer)
+/** The tags, which are few and written in the code, as UTF-8. */
+const tags = new Map<string, Uint8Array>()
+
 /**
  * Tagged SHA-256: the tag and then every part, each with its length before it (4 bytes, big-endian), so that no two lists of
  * parts hash the same bytes. Text is UTF-8. Returns 32 bytes.
@@ -21,16 +27,33 @@ export function useSha256(implementation: Sha256): void {
  * @example H('causeway/dm/1', walletA, walletB)
  */
 export function H(tag: string, ...parts: (Uint8Array | string)[]): Uint8Array {
-  const pieces = [tag, ...parts].map((part) => (typeof part === 'string' ? utf8Encode(part) : part))
-  let length = 0
-  for (const piece of pieces) length += 4 + piece.length
-  const input = new Uint8Array(length)
-  const view = new DataView(input.buffer)
-  let offset = 0
-  for (const piece of pieces) {
-    view.setUint32(offset, piece.length)
-    input.set(piece, offset + 4)
-    offset += 4 + piece.length
+  let end = append(0, tagBytes(tag))
+  for (const part of parts) end = append(end, typeof part === 'string' ? utf8Encode(part) : part)
+  const digest = hash(scratch.subarray(0, end))
+  // Among what is hashed are keys.
+  scratch.fill(0, 0, end)
+  return digest
+}
+
+function tagBytes(tag: string): Uint8Array {
+  let bytes = tags.get(tag)
+  if (bytes === undefined) {
+    bytes = utf8Encode(tag)
+    tags.set(tag, bytes)
   }
-  return hash(input)
+  return bytes
+}
+
+function append(offset: number, bytes: Uint8Array): number {
+  const start = offset + 4
+  const end = start + bytes.length
+  if (end > scratch.length) {
+    const larger = new Uint8Array(2 * end)
+    larger.set(scratch.subarray(0, offset))
+    scratch = larger
+    scratchView = new DataView(larger.buffer)
+  }
+  scratchView.setUint32(offset, bytes.length)
+  scratch.set(bytes, start)
+  return end
 }

@@ -1,6 +1,13 @@
 import { equalBytes, toHex } from './bytes.ts'
 import { decodeCanonical } from './cbor.ts'
-import { envelopeId, signatureInput, type Wrap, wrapDigest } from './digests.ts'
+import {
+  bodyHash,
+  envelopeIdOfHash,
+  signatureInput,
+  signatureInputOfHash,
+  type Wrap,
+  wrapDigest,
+} from './digests.ts'
 import { type VerifyEd25519, verifyEd25519 } from './ed25519.ts'
 import { EnvelopeError } from './errors.ts'
 import { decodeHeader, type EnvelopeHeader, isBytes, SUITE } from './header.ts'
@@ -19,6 +26,8 @@ export interface SealedEnvelope {
   header: EnvelopeHeader
   headerBytes: Uint8Array
   body: Uint8Array
+  /** Hash of `body` under its tag, 32 bytes: both the id and the signature are over it. */
+  bodyHash: Uint8Array
   /** The wraps that this copy carries, in the order of `wrapDigests`. */
   wraps: Wrap[]
   /** Digests (16 bytes) of all wraps that the sender made. */
@@ -47,11 +56,13 @@ export function decodeSealed(bytes: Uint8Array, limits: { maxBytes?: number } = 
   checkBodySize(header.suite, body)
   const wraps = readWraps(header.suite, wrapValues)
   checkWrapDigests(header.suite, wraps, wrapDigests)
+  const hash = bodyHash(body)
   return {
-    id: envelopeId(headerBytes, body),
+    id: envelopeIdOfHash(headerBytes, hash),
     header,
     headerBytes,
     body,
+    bodyHash: hash,
     wraps,
     wrapDigests,
     signature,
@@ -74,7 +85,8 @@ export async function verifySealed(
   sealed: SealedEnvelope,
   verify: VerifyEd25519 = verifyEd25519,
 ): Promise<boolean> {
-  return verify(sealed.signature, signedBytes(sealed), sealed.header.device)
+  const { headerBytes, bodyHash: hash, wrapDigests, signature, header } = sealed
+  return verify(signature, signatureInputOfHash(headerBytes, hash, wrapDigests), header.device)
 }
 
 /**

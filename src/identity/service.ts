@@ -1,5 +1,5 @@
 /** The gateway's identity service: sign-in, sessions, device trust, prekeys, address map and routes. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Clock, Random } from '../adapter/index.ts'
 import { equalBytes, toBase64url, type VerifyEd25519, verifyEd25519 } from '../envelope/index.ts'
 import type { IdentityStore, Route, StoredChallenge, StoredKeyEntry, StoredSession } from '../store/port.ts'
@@ -192,9 +192,9 @@ export function createIdentity(options: IdentityOptions): Identity {
     verify,
     authenticate,
     async signOut(token) {
-      const hash = hashToken(token)
-      await store.deleteSession(hash)
-      sessions.forget(hash)
+      const tokenHash = hashToken(token)
+      await store.deleteSession(tokenHash)
+      sessions.forget(tokenHash)
     },
     async publishPrekeys(session, prekeys) {
       const stored = await readPrekeys(prekeys, { session, now: now(), verifyDevice })
@@ -246,5 +246,5 @@ function unknownChallenge(): IdentityError {
 }
 
 function hashToken(token: string): string {
-  return createHash('sha256').update(token).digest('hex')
+  return hash('sha256', token)
 }
