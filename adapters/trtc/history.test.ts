@@ -31,12 +31,12 @@ const message = (change: Partial<RoamingMessage> = {}): RoamingMessage => ({
 function historyOf(
   pages: RoamingMessage[][],
   attempts: Record<string, number> = {},
-  clockOffsetMs: () => number | null = () => null,
+  clockLagMs: () => number = () => 0,
 ) {
   const clock = createVirtualClock(1_900_000_000_000)
   const queries: RoamingQuery[] = []
   const rest = {
-    clockOffsetMs,
+    clockLagMs,
     async roamingMessages(query: RoamingQuery) {
       queries.push(query)
       const page = query.LastMsgKey === undefined ? 0 : Number(query.LastMsgKey)
@@ -108,16 +108,17 @@ describe('find', () => {
 })
 
 describe('walk', () => {
-  it('follows a service whose clock lags behind, and remembers that it did: the dates of then remain', async () => {
-    let offset = -300_000
-    const { history, queries } = historyOf([[]], {}, () => offset)
+  it('asks further back when the service’s clock was seen behind, by an hour at most', async () => {
     const query = { since: 1_899_999_000_000, pairs: [{ local: 'alice', peer: 'bob' }] }
-    for (const next of [-300_000, 0, 600_000]) {
-      offset = next
+    for (const [lag, back] of [
+      [300_000, 300],
+      [86_400_000, 3_600],
+    ] as const) {
+      const { history, queries } = historyOf([[]], {}, () => lag)
       for await (const inbound of history.walk(query, never))
         throw new Error(`unexpected ${inbound.remoteId}`)
+      expect(queries.map(({ MinTime }) => MinTime)).toEqual([1_899_999_000 - back])
     }
-    expect(queries.map(({ MinTime }) => MinTime)).toEqual(Array(3).fill(1_899_999_000 - 300))
   })
 
   it('leaves out what was recalled and what is not ours', async () => {

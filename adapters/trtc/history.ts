@@ -44,12 +44,9 @@ export interface HistoryOptions {
  */
 export function createHistory(options: HistoryOptions): HistoryFacet {
   const { rest, clock } = options
-  /** Furthest that the service's clock was seen behind ours, as a negative number of milliseconds: its dates of then remain. */
-  let lag = 0
-
+  /** The service may date messages by a clock behind ours, and what it dated so keeps its date after the clock is right. */
   function minTime(since: number): number {
-    lag = Math.max(-LARGEST_LAG_MS, Math.min(lag, rest.clockOffsetMs() ?? 0))
-    return Math.max(0, Math.floor((since + lag) / 1000))
+    return Math.max(0, Math.floor((since - Math.min(rest.clockLagMs(), LARGEST_LAG_MS)) / 1000))
   }
 
   /** All messages of a pair in a span of Unix milliseconds, newest first. */

@@ -104,6 +104,8 @@ export interface RestClient {
   ): Promise<{ complete: boolean; lastKey: string | null; messages: RoamingMessage[] }>
   /** The service's clock minus ours in milliseconds, exact to a second or two; null before the first answer. */
   clockOffsetMs(): number | null
+  /** Furthest that the service's clock was seen behind ours in milliseconds; 0 when it never was. */
+  clockLagMs(): number
   /** Base URL that the last call went to. */
   currentUrl(): string
 }
@@ -126,6 +128,7 @@ export function createRestClient(
   let currentIndex = 0
   let signature: { text: string; renewAt: number } | null = null
   let clockOffset: number | null = null
+  let clockLag = 0
 
   function adminSignature(): string {
     const now = clock.now()
@@ -169,7 +172,10 @@ export function createRestClient(
       })
       status = response.status
       const serverTime = Date.parse(response.headers.get('date') ?? '')
-      if (!Number.isNaN(serverTime)) clockOffset = serverTime - clock.now()
+      if (!Number.isNaN(serverTime)) {
+        clockOffset = serverTime - clock.now()
+        clockLag = Math.max(clockLag, -clockOffset)
+      }
       text = await readLimitedText(response, MAX_ANSWER_BYTES)
     } catch (cause) {
       if (cause instanceof AnswerTooLong) throw unreadable(command, effect)
@@ -262,6 +268,7 @@ export function createRestClient(
       }
     },
     clockOffsetMs: () => clockOffset,
+    clockLagMs: () => clockLag,
     currentUrl: () => urls[currentIndex]!,
   }
 }
