@@ -54,7 +54,7 @@ export function createOutbox(context: RelayContext, frames: Frames, ranking: Ran
     now: clock.now,
     agenda,
     run: (item) => dispatcher.run(item),
-    onRoom: (network) => inBackground('fetching deliveries from the store', () => fetchMore(network)),
+    onRoom: fetchInBackground,
   })
   const fallback: Fallback = createFallback({
     store,
@@ -132,9 +132,7 @@ export function createOutbox(context: RelayContext, frames: Frames, ranking: Ran
     agenda.at(nextAt, () => {
       standbys.delete(id)
       inBackground('a fallback route', () => fallback.due(id))
-      if (leftBehind.has(STANDBY) && standbys.size <= highWater / 2) {
-        inBackground('fetching standbys from the store', () => fetchMore(STANDBY))
-      }
+      if (leftBehind.has(STANDBY) && standbys.size <= highWater / 2) fetchInBackground(STANDBY)
     })
     return true
   }
@@ -180,14 +178,33 @@ export function createOutbox(context: RelayContext, frames: Frames, ranking: Ran
     if (fetching.has(key)) return
     fetching.add(key)
     try {
-      for (let from = leftBehind.get(key); from !== undefined && !stopped; from = passedBy.get(key)) {
-        passedBy.delete(key)
+      if (leftBehind.has(key)) takePassedBy(key)
+      for (let from = leftBehind.get(key); from !== undefined && !stopped; from = takePassedBy(key)) {
         if (!(await fetchFrom(key, from))) return
       }
       if (!stopped) leftBehind.delete(key)
+    } catch (error) {
+      // The store failed. Nobody else would ask again: what is left behind keeps new deliveries out of the lanes.
+      agenda.at(clock.now() + retryDelay(settings.retry, 1, random.fraction()), () => fetchInBackground(key))
+      throw error
     } finally {
       fetching.delete(key)
     }
+  }
+
+  /**
+   * Counts what was passed by to what is left behind. It may be older than all of that: a standby whose time has come, a
+   * delivery that an operator replays. Answers the lowest id among it.
+   */
+  function takePassedBy(key: string): number | undefined {
+    const lowest = passedBy.get(key)
+    passedBy.delete(key)
+    if (lowest !== undefined) note(leftBehind, key, lowest)
+    return lowest
+  }
+
+  function fetchInBackground(key: string): void {
+    inBackground('fetching deliveries from the store', () => fetchMore(key))
   }
 
   /** False when there was no room for all. */
