@@ -69,7 +69,7 @@ async function openTestWallet(gateway: string, info: GatewayInfo, name: string):
 /** State is kept per gateway, so that a sandbox that forgot everything is met as a new one. */
 async function signedIn(gateway: string, info: GatewayInfo, wallet: Wallet): Promise<Client> {
   const directory = process.env.CAUSEWAY_CLIENT_DIRECTORY ?? join(homedir(), '.causeway')
-  const storage = await fileStorage(join(directory, info.id, `${wallet.address.toLowerCase()}.json`))
+  const storage = await fileStorage(join(directory, info.id, wallet.address.toLowerCase()))
   const client = await createClient({
     gateway,
     signer: wallet,

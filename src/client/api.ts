@@ -98,8 +98,10 @@ async function refusal(method: string, path: string, response: Response): Promis
   const words = [problem.detail ?? problem.title ?? `HTTP ${response.status}`, problem.fix]
     .filter(Boolean)
     .join(' ')
+  const retryAfterSeconds = Number(response.headers.get('retry-after') ?? Number.NaN)
   return new ClientError('gateway-refused', `${method} ${path}: ${words}`, {
     status: response.status,
+    ...(Number.isFinite(retryAfterSeconds) ? { retryAfterMs: retryAfterSeconds * 1000 } : {}),
     ...(problem.code === undefined ? {} : { problem: problem.code }),
   })
 }

@@ -1,16 +1,17 @@
 /** The client library: one wallet on one device. Runs in browsers and in Node. */
-import { decodeFrame, fromBase64url, fromHex, toHex } from '../envelope/index.ts'
+import { decodeFrame, fromHex, toHex } from '../envelope/index.ts'
 import { accountText, parseAccount, parseWallet, walletKeyOf } from '../identity/index.ts'
 import { createApi } from './api.ts'
 import { createDirectory } from './directory.ts'
 import { ClientError } from './errors.ts'
+import { createInbox, type LiveOptions } from './inbox.ts'
 import { loadKeyring } from './keyring.ts'
-import { createOpener, type Opener } from './opening.ts'
+import { createOpener } from './opening.ts'
+import { createReceipts } from './receipts.ts'
 import { sealMessage } from './sealing.ts'
 import { loadSeenIds, nothingSeen } from './seen.ts'
 import { createSession } from './session.ts'
 import { memoryStorage } from './storage.ts'
-import { readStream } from './stream.ts'
 import type {
   ClientOptions,
   GatewayInfo,
@@ -37,13 +38,23 @@ export interface Client {
   /** Seals a message and leaves the carrying to the caller: `frame` for a network, `submit` for HTTP, or both. */
   seal(message: OutgoingMessage): Promise<SealedMessage>
   submit(message: SealedMessage): Promise<SentMessage>
-  /** Opens a frame that came over a network, and tells the gateway so. Null when the message was seen before. */
+  /**
+   * Opens a frame that came over a network, and tells the gateway so. Null when the message was seen before. Rejects with
+   * `gateway-unreachable` when the sender's keys cannot be fetched now: give it the same frame again later.
+   */
   receive(frame: Uint8Array, arrival: { network: string }): Promise<Message | null>
-  /** Messages as they arrive over HTTP, with those after the cursor first. Ends with the signal. */
-  messages(options: { signal: AbortSignal; after?: string }): AsyncGenerator<InboxEntry>
+  /**
+   * Messages as they arrive over HTTP, each once, with those after the cursor first. Connects again by itself, from where it
+   * was, and when the gateway cannot go on from there it shows what the inbox holds that was not shown. Ends with the signal,
+   * or with an error when the gateway refuses for good, e.g. because the session has ended.
+   */
+  messages(options: LiveOptions): AsyncGenerator<InboxEntry>
   /** One page of the inbox, oldest first, read or not. */
   inbox(options?: { after?: string; limit?: number }): Promise<InboxEntry[]>
+  /** Tells the gateway that the message was read, soon. */
   markRead(id: string): Promise<void>
+  /** Hands over at once what waits to be told to the gateway or written to the storage. For before the process ends. */
+  flush(): Promise<void>
   journey(id: string): Promise<Journey>
   /** Endpoints of a wallet, this one's by default. */
   lookUp(wallet?: string): Promise<WalletInfo>
@@ -55,19 +66,6 @@ export interface Client {
     order: string[] | 'ranked'
     fallbackAfterMs: number
   }): Promise<void>
-}
-
-interface InboxAnswer {
-  items: InboxItemAnswer[]
-}
-
-interface InboxItemAnswer {
-  id: string
-  cursor: string
-  sealed: string
-  certificate: string | null
-  receivedAt: number
-  via: string
 }
 
 /** What a gateway says of itself. Rejects with `gateway-unreachable` when it does not answer. */
@@ -95,10 +93,27 @@ export async function createClient(options: ClientOptions): Promise<Client> {
   const directory = createDirectory({ api, storage, trustedDomains, now })
   const label = options.deviceLabel ?? 'Causeway client'
   const session = createSession({ api, storage, keyring, signer, account, wallet, label, domain, now })
-  const opening = { wallet, openingKeys: () => keyring.openingKeys(), directory, trustedDomains, now }
+  const receipts = createReceipts(api)
+  const opening = {
+    wallet,
+    openingKeys: () => keyring.openingKeys(),
+    refreshKeys: () => keyring.refresh(),
+    directory,
+    trustedDomains,
+    now,
+  }
   const opener = createOpener({ ...opening, seen })
   /** For pages of the inbox, which show a message as often as they are asked for. */
   const rereader = createOpener({ ...opening, seen: nothingSeen })
+  const inbox = createInbox({
+    api,
+    opener,
+    rereader,
+    seen,
+    receipts,
+    rotate: () => session.rotate(),
+    now,
+  })
 
   function requireSession(): void {
     if (!api.token) throw new ClientError('not-signed-in', 'Call signIn() first')
@@ -129,34 +144,18 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     return { ...message, duplicate: answer.duplicate, deliveries: answer.deliveries }
   }
 
-  async function acknowledge(id: string, network: string, kind: 'delivered' | 'read'): Promise<void> {
-    await api.post('/v1/receipts', { receipts: [{ id, network, kind, at: now() }] })
-  }
-
-  /** Opens an item of the inbox. One that cannot be opened is handed over with its error: nothing is dropped in silence. */
-  async function openItem(using: Opener, item: InboxItemAnswer): Promise<InboxEntry | null> {
-    const arrival = {
-      via: item.via,
-      cursor: item.cursor,
-      certificate: item.certificate ? fromBase64url(item.certificate) : null,
-      receivedAt: item.receivedAt,
-    }
-    const place = { id: item.id, cursor: item.cursor }
-    try {
-      const message = await using.sealed(fromBase64url(item.sealed), arrival)
-      return message && { ...place, message, error: null }
-    } catch (error) {
-      if (!(error instanceof Error)) throw error
-      if (error instanceof ClientError && error.code.startsWith('gateway-')) throw error
-      return { ...place, message: null, error: error as Error & { code?: string } }
-    }
+  function note(id: string, network: string, kind: 'delivered' | 'read'): void {
+    receipts.add({ id, network, kind, at: now() })
   }
 
   return {
     account,
     wallet,
     signIn: () => session.ensure(),
-    signOut: () => session.end(),
+    async signOut() {
+      await receipts.flush()
+      await session.end()
+    },
     revokeDevice: (device = { publicKey: keyring.device.publicKey, label }) => session.revoke(device),
     seal,
     submit,
@@ -165,38 +164,26 @@ export async function createClient(options: ClientOptions): Promise<Client> {
       requireSession()
       const arrival = { via: network, cursor: null, certificate: null, receivedAt: now() }
       const message = await opener.frame(frame, arrival)
-      if (message?.direction !== 'sent') {
-        // Repeats are reported too: the journey is to tell over which networks an envelope arrived. The gateway may hear of
-        // the message later than this client or never, so that its refusal does not take the message away.
-        const id = toHex(decodeFrame(frame).id)
-        await acknowledge(id, network, 'delivered').catch((error: unknown) => {
-          if (!(error instanceof ClientError)) throw error
-        })
-      }
+      // Repeats are reported too: the journey is to tell over which networks an envelope arrived.
+      if (message?.direction !== 'sent') note(toHex(decodeFrame(frame).id), network, 'delivered')
       return message
     },
-    async *messages({ signal, after }) {
+    messages(options) {
       requireSession()
-      for await (const event of readStream(api, { after, signal })) {
-        if (event.event !== 'envelope') continue
-        const entry = await openItem(opener, JSON.parse(event.data) as InboxItemAnswer)
-        if (!entry) continue
-        yield entry
-        if (entry.message?.direction === 'received') await acknowledge(entry.id, 'http', 'delivered')
-      }
+      return inbox.live(options)
     },
-    async inbox({ after, limit = 50 } = {}) {
+    async inbox(options = {}) {
       requireSession()
-      const query = new URLSearchParams({ limit: String(limit), ...(after === undefined ? {} : { after }) })
-      const { items } = await api.get<InboxAnswer>(`/v1/inbox?${query}`)
-      const entries: InboxEntry[] = []
-      for (const item of items) {
-        const entry = await openItem(rereader, item)
-        if (entry) entries.push(entry)
-      }
-      return entries
+      return inbox.page(options)
     },
-    markRead: (id) => acknowledge(id, 'http', 'read'),
+    async markRead(id) {
+      requireSession()
+      fromHex(id)
+      note(id, 'http', 'read')
+    },
+    async flush() {
+      await Promise.all([seen.save(), receipts.flush()])
+    },
     async journey(id) {
       requireSession()
       fromHex(id)

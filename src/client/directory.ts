@@ -4,7 +4,16 @@
  * cannot show a shorter or another log later.
  */
 import { fromBase64url, fromHex, toBase64url, toHex } from '../envelope/index.ts'
-import { checkPinnedHead, IdentityError, type KeyLog, verifyKeyLog, verifyPrekey } from '../identity/index.ts'
+import {
+  checkPinnedHead,
+  decodePrekey,
+  IdentityError,
+  type KeyLog,
+  type Prekey,
+  type SignedPrekey,
+  verifyKeyLog,
+  verifyPrekey,
+} from '../identity/index.ts'
 import type { Api } from './api.ts'
 import { ClientError } from './errors.ts'
 import type { ClientStorage } from './storage.ts'
@@ -67,22 +76,33 @@ export function createDirectory(options: {
     const log = await verifyKeyLog(entries, { wallet, trustedDomains: options.trustedDomains(), now: now() })
     await pin(wallet, log)
     const devices = new Map<string, PeerDevice>()
-    for (const item of answer.prekeys) {
-      const prekey = await verifyPrekey({
-        bytes: fromBase64url(item.bytes),
-        signature: fromBase64url(item.signature),
-      })
-      if (prekey.wallet !== wallet || prekey.notBefore > now() + 120_000 || prekey.notAfter < now()) continue
-      if (log.deviceStatus(prekey.device, now()) !== 'certified') continue
-      const key = toHex(prekey.device)
-      const device = devices.get(key) ?? { device: prekey.device, prekeys: [] }
-      devices.set(key, device)
-      // The gateway lists the newest first; a second one of the same suite is yesterday's.
-      if (!device.prekeys.some(({ suite }) => suite === prekey.suite)) {
-        device.prekeys.push({ suite: prekey.suite, publicKey: prekey.publicKey })
-      }
+    for (const { device, suite, publicKey } of await newestPrekeys(wallet, log, answer.prekeys)) {
+      const key = toHex(device)
+      const known = devices.get(key) ?? { device, prekeys: [] }
+      devices.set(key, known)
+      known.prekeys.push({ suite, publicKey })
     }
     return { wallet, log, devices: [...devices.values()] }
+  }
+
+  /** The newest prekey of each certified device and suite: older ones are offered for a month, for senders that are behind. */
+  async function newestPrekeys(
+    wallet: string,
+    log: KeyLog,
+    published: KeysAnswer['prekeys'],
+  ): Promise<Prekey[]> {
+    const newest = new Map<string, { signed: SignedPrekey; notBefore: number }>()
+    for (const item of published) {
+      const signed = { bytes: fromBase64url(item.bytes), signature: fromBase64url(item.signature) }
+      const prekey = decodePrekey(signed.bytes)
+      if (prekey.wallet !== wallet || prekey.notBefore > now() + 120_000 || prekey.notAfter < now()) continue
+      if (log.deviceStatus(prekey.device, now()) !== 'certified') continue
+      const key = `${toHex(prekey.device)} ${prekey.suite}`
+      const known = newest.get(key)
+      if (!known || known.notBefore < prekey.notBefore)
+        newest.set(key, { signed, notBefore: prekey.notBefore })
+    }
+    return Promise.all([...newest.values()].map(({ signed }) => verifyPrekey(signed)))
   }
 
   async function pin(wallet: string, log: KeyLog): Promise<void> {

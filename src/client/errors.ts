@@ -29,15 +29,25 @@ export class ClientError extends Error {
   readonly status: number | undefined
   /** Stable problem code of the gateway, for `gateway-refused`. */
   readonly problem: string | undefined
+  /** How long the gateway asks to be left alone (`Retry-After`), milliseconds. */
+  readonly retryAfterMs: number | undefined
 
   constructor(
     code: ClientErrorCode,
     message: string,
-    options: { cause?: unknown; status?: number; problem?: string } = {},
+    options: { cause?: unknown; status?: number; problem?: string; retryAfterMs?: number } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.status = options.status
     this.problem = options.problem
+    this.retryAfterMs = options.retryAfterMs
   }
+}
+
+/** The same call may succeed later: no answer, a failure inside the gateway, or too many requests. */
+export function isTransient(error: unknown): error is ClientError {
+  if (!(error instanceof ClientError)) return false
+  if (error.code === 'gateway-unreachable') return true
+  return error.code === 'gateway-refused' && (error.status === 429 || (error.status ?? 0) >= 500)
 }

@@ -1,12 +1,13 @@
 /**
- * The Causeway client library. Runs unchanged in browsers and in Node 22 or newer.
+ * The Causeway client library. Runs unchanged in browsers and in Node 22.18 or newer.
  *
  * @example
  * import { createClient } from 'causeway/client'
  */
 export { type Api, createApi } from './api.ts'
 export { type Client, createClient, readGateway } from './client.ts'
-export { ClientError, type ClientErrorCode } from './errors.ts'
+export { ClientError, type ClientErrorCode, isTransient } from './errors.ts'
+export type { LiveOptions } from './inbox.ts'
 export { TEXT_TYPE } from './sealing.ts'
 export { type ClientStorage, memoryStorage, webStorage } from './storage.ts'
 export type {

@@ -2,6 +2,9 @@
  * The private keys of one device: its Ed25519 signing key and its HPKE prekeys. Prekeys are made anew each day and their
  * private halves deleted after 30 days, so that what was sealed to them stays secret when the device is taken later.
  * No key is derived from a wallet signature.
+ *
+ * Several processes or tabs may share one storage: every change reads what the others wrote and adds to it, so that no
+ * private half is lost.
  */
 import {
   fromBase64url,
@@ -15,10 +18,13 @@ import {
 import type { ClientStorage } from './storage.ts'
 
 const DAY = 86_400_000
-/** A prekey is offered to senders for this long; two days, so that a missed rotation loses nothing. */
-export const PREKEY_OFFERED_MS = 2 * DAY
-const ROTATE_AFTER_MS = DAY
 const KEEP_PRIVATE_MS = 30 * DAY
+/**
+ * A prekey is offered to senders for this long, so that a device that is away stays within reach; senders take the newest.
+ * Two days less than its private half is kept, for what was sealed at the last moment and is still on its way.
+ */
+export const PREKEY_OFFERED_MS = KEEP_PRIVATE_MS - 2 * DAY
+const ROTATE_AFTER_MS = DAY
 const KEY = 'keyring'
 
 export interface Prekey {
@@ -37,9 +43,11 @@ export interface Keyring {
   current(): Prekey[]
   /** Private halves to open messages with. */
   openingKeys(): OpeningKey[]
-  /** Makes today's prekeys if there are none and deletes those over 30 days. Returns the ones not yet published. */
+  /** Makes today's prekeys if there are none and deletes those over 30 days. Returns the current ones not yet published. */
   rotate(now: number): Promise<Prekey[]>
   markPublished(prekeys: Prekey[]): Promise<void>
+  /** Takes over what another process or tab has made. True when there is a key that was not known here. */
+  refresh(): Promise<boolean>
 }
 
 interface Stored {
@@ -49,12 +57,33 @@ interface Stored {
 
 /** Loads the device of this storage, or makes a new one. */
 export async function loadKeyring(storage: ClientStorage): Promise<Keyring> {
-  const text = await storage.get(KEY)
-  const stored = text ? (JSON.parse(text) as Stored) : null
-  const device = stored ? decodePair(stored.device) : generateDeviceKey()
-  let prekeys: Prekey[] = stored ? stored.prekeys.map((prekey) => ({ ...prekey, ...decodePair(prekey) })) : []
+  const exclusive = <Result>(work: () => Promise<Result>): Promise<Result> =>
+    storage.exclusive ? storage.exclusive(KEY, work) : work()
+  let prekeys: Prekey[] = []
+  let changing: Promise<unknown> = Promise.resolve()
 
-  async function save(): Promise<void> {
+  async function read(): Promise<Stored | null> {
+    const text = await storage.get(KEY)
+    return text ? (JSON.parse(text) as Stored) : null
+  }
+
+  /** Adds the prekeys of the storage to those in memory. True when there was one that was not known. */
+  function merge(stored: Stored): boolean {
+    const known = new Map(prekeys.map((prekey) => [toBase64url(prekey.publicKey), prekey]))
+    let grown = false
+    for (const other of stored.prekeys) {
+      const own = known.get(other.publicKey)
+      if (own) own.published ||= other.published
+      else {
+        prekeys.push({ ...other, ...decodePair(other) })
+        grown = true
+      }
+    }
+    prekeys.sort((a, b) => a.createdAt - b.createdAt)
+    return grown
+  }
+
+  async function write(device: Keyring['device']): Promise<void> {
     const value: Stored = {
       device: encodePair(device),
       prekeys: prekeys.map((prekey) => ({ ...prekey, ...encodePair(prekey) })),
@@ -62,31 +91,70 @@ export async function loadKeyring(storage: ClientStorage): Promise<Keyring> {
     await storage.set(KEY, JSON.stringify(value))
   }
 
-  if (!stored) await save()
+  /** Reads, changes and writes as one step, for this client and for all others on the storage. */
+  function change(make: () => Promise<boolean>): Promise<void> {
+    const step = async () => {
+      const stored = await read()
+      if (stored) merge(stored)
+      if ((await make()) || !stored) await write(device)
+    }
+    const done = changing.then(() => exclusive(step))
+    // A step that fails is its caller's matter; the next one starts from the storage again.
+    changing = done.catch(() => null)
+    return done
+  }
+
+  const device = await exclusive(async () => {
+    const stored = await read()
+    if (stored) {
+      merge(stored)
+      return decodePair(stored.device)
+    }
+    const made = generateDeviceKey()
+    await write(made)
+    return made
+  })
+
+  const newest = (suite: number) => prekeys.findLast((prekey) => prekey.suite === suite)
+  const current = () =>
+    [SUITE.xwing, SUITE.x25519].flatMap((suite) => {
+      const prekey = newest(suite)
+      return prekey ? [prekey] : []
+    })
 
   return {
     device,
-    current: () =>
-      [SUITE.xwing, SUITE.x25519].flatMap((suite) => {
-        const newest = prekeys.findLast((prekey) => prekey.suite === suite)
-        return newest ? [newest] : []
-      }),
+    current,
     openingKeys: () =>
       prekeys.map(({ publicKey, privateKey }) => ({ keyId: keyIdentifier(publicKey), privateKey })),
     async rotate(now) {
-      const kept = prekeys.filter((prekey) => now - prekey.createdAt < KEEP_PRIVATE_MS)
-      for (const suite of [SUITE.x25519, SUITE.xwing]) {
-        const newest = kept.findLast((prekey) => prekey.suite === suite)
-        if (newest && now - newest.createdAt < ROTATE_AFTER_MS) continue
-        kept.push({ suite, ...(await generateEncryptionKeyPair(suite)), createdAt: now, published: false })
-      }
-      prekeys = kept
-      await save()
-      return prekeys.filter((prekey) => !prekey.published)
+      await change(async () => {
+        const before = prekeys.length
+        prekeys = prekeys.filter((prekey) => now - prekey.createdAt < KEEP_PRIVATE_MS)
+        let changed = prekeys.length < before
+        for (const suite of [SUITE.x25519, SUITE.xwing]) {
+          const latest = newest(suite)
+          if (latest && now - latest.createdAt < ROTATE_AFTER_MS) continue
+          prekeys.push({
+            suite,
+            ...(await generateEncryptionKeyPair(suite)),
+            createdAt: now,
+            published: false,
+          })
+          changed = true
+        }
+        return changed
+      })
+      return current().filter((prekey) => !prekey.published)
     },
-    async markPublished(published) {
-      for (const prekey of published) prekey.published = true
-      await save()
+    markPublished: (published) =>
+      change(async () => {
+        for (const prekey of published) prekey.published = true
+        return true
+      }),
+    async refresh() {
+      const stored = await read()
+      return stored !== null && merge(stored)
     },
   }
 }

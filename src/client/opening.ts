@@ -5,8 +5,10 @@
 import {
   decodeFrame,
   decodeSealed,
+  EnvelopeError,
   FLAGS,
   FRAME_KIND,
+  type InnerContent,
   type OpeningKey,
   openSealed,
   type SealedEnvelope,
@@ -44,6 +46,8 @@ export interface Arrival {
 export function createOpener(options: {
   wallet: string
   openingKeys: () => OpeningKey[]
+  /** Looks for keys that another process on the same storage made. True when there are any. */
+  refreshKeys?: () => Promise<boolean>
   directory: Directory
   seen: SeenIds
   trustedDomains: () => readonly string[]
@@ -72,8 +76,8 @@ export function createOpener(options: {
     if (!seen.add(id)) return null
     try {
       await trustSender(envelope, arrival)
-      const content = await openSealed(envelope, { privateKeys: options.openingKeys() })
-      await seen.save()
+      const content = await openBody(envelope)
+      seen.saveSoon()
       return {
         id,
         from: header.from,
@@ -91,6 +95,16 @@ export function createOpener(options: {
     } catch (error) {
       seen.remove(id)
       throw error
+    }
+  }
+
+  async function openBody(envelope: SealedEnvelope): Promise<InnerContent> {
+    try {
+      return await openSealed(envelope, { privateKeys: options.openingKeys() })
+    } catch (error) {
+      const noKey = error instanceof EnvelopeError && error.code === 'envelope-no-key'
+      if (!noKey || !(await options.refreshKeys?.())) throw error
+      return openSealed(envelope, { privateKeys: options.openingKeys() })
     }
   }
 

@@ -80,7 +80,7 @@ function reachable(peer: Peer, from: string): PeerDevice[] {
   if (peer.devices.length === 0 && peer.wallet !== from) {
     throw new ClientError(
       'peer-unreachable',
-      'The recipient has no device with keys yet: it has to sign in once at its gateway',
+      'The recipient has no device with current keys: it never signed in at its gateway, or not for a month',
     )
   }
   return peer.devices

@@ -2,49 +2,74 @@
 import type { ClientStorage } from './storage.ts'
 
 const KEY = 'seen'
+/** Half of an id, 128 bits: nobody can make a message whose half is another's, and storage in browsers is small. */
+const KEPT_CHARACTERS = 32
+/** Changes are written together: a message a second or a thousand, the list is written about twice a second. */
+const GATHER_MS = 500
 
 export interface SeenIds {
   /** True when the id is new; it counts as seen from then on. */
   add(id: string): boolean
   /** Takes an id back, when the message could not be opened after all. */
   remove(id: string): void
-  /** Writes what changed. Called after a message was handed over. */
+  /** Writes what changed, soon. A process that dies before may show the last messages again. */
+  saveSoon(): void
+  /** Writes what changed, now. */
   save(): Promise<void>
 }
 
-/** Keeps the latest `capacity` ids, oldest first, over restarts. */
-export async function loadSeenIds(storage: ClientStorage, capacity = 20_000): Promise<SeenIds> {
+/** Keeps the latest `capacity` ids, oldest first, over restarts: 150 KB at most. */
+export async function loadSeenIds(storage: ClientStorage, capacity = 4_096): Promise<SeenIds> {
   const text = await storage.get(KEY)
-  const ids = new Set<string>(text ? (JSON.parse(text) as string[]) : [])
+  const kept = (id: string) => id.slice(0, KEPT_CHARACTERS)
+  const ids = new Set(text ? (JSON.parse(text) as string[]).map(kept) : [])
+  let timer: ReturnType<typeof setTimeout> | undefined
   let saving: Promise<void> | null = null
   let dirty = false
 
   async function write(): Promise<void> {
+    clearTimeout(timer)
+    timer = undefined
     while (dirty) {
       dirty = false
       await storage.set(KEY, JSON.stringify([...ids]))
     }
   }
 
+  function save(): Promise<void> {
+    saving ??= write().finally(() => {
+      saving = null
+    })
+    return saving
+  }
+
   return {
     add(id) {
-      if (ids.has(id)) return false
-      ids.add(id)
+      if (ids.has(kept(id))) return false
+      ids.add(kept(id))
       if (ids.size > capacity) for (const oldest of ids) if (ids.delete(oldest)) break
       dirty = true
       return true
     },
     remove(id) {
-      dirty = ids.delete(id) || dirty
+      dirty = ids.delete(kept(id)) || dirty
     },
-    save() {
-      saving ??= write().finally(() => {
-        saving = null
-      })
-      return saving
+    saveSoon() {
+      timer ??= setTimeout(() => {
+        save().catch(() => {
+          // The ids are still in memory, and the next message writes them again.
+          dirty = true
+        })
+      }, GATHER_MS)
     },
+    save,
   }
 }
 
 /** Takes every id as new. */
-export const nothingSeen: SeenIds = { add: () => true, remove: () => undefined, save: async () => undefined }
+export const nothingSeen: SeenIds = {
+  add: () => true,
+  remove: () => undefined,
+  saveSoon: () => undefined,
+  save: async () => undefined,
+}

@@ -11,6 +11,8 @@ import type { WalletSigner } from './types.ts'
 export interface Session {
   /** Makes sure that there is a valid token and that today's prekeys are published. */
   ensure(): Promise<void>
+  /** Publishes today's prekeys if they are not yet. Asks nothing of the wallet. */
+  rotate(): Promise<void>
   /** Ends the session at the gateway; the device stays certified. */
   end(): Promise<void>
   /** Takes a device's certificate away, this one's or another's. The wallet signs. */
@@ -67,6 +69,10 @@ export function createSession(options: {
   async function ensure(): Promise<void> {
     stored ??= parse(await storage.get(KEY))
     if (!stored || stored.expiresAt - RENEW_BEFORE_MS < now() || !(await resumes(stored))) await signIn()
+    await rotate()
+  }
+
+  async function rotate(): Promise<void> {
     const unpublished = await keyring.rotate(now())
     if (unpublished.length > 0) await publish(unpublished)
   }
@@ -153,6 +159,7 @@ export function createSession(options: {
       })
       return ensuring
     },
+    rotate,
     async end() {
       if (api.token) await api.remove('/v1/auth/session')
       api.token = null

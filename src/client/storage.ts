@@ -6,6 +6,11 @@ export interface ClientStorage {
   get(key: string): Promise<string | null>
   set(key: string, value: string): Promise<void>
   delete(key: string): Promise<void>
+  /**
+   * Runs `work` while no other process or tab runs work of this name on the same storage. Without it, the storage must not
+   * be used by two at a time.
+   */
+  exclusive?<Result>(name: string, work: () => Promise<Result>): Promise<Result>
 }
 
 /** Forgets everything with the process: each start is a new device. For tests and scripts. */
@@ -18,7 +23,12 @@ export function memoryStorage(): ClientStorage {
   }
 }
 
-/** Browser storage, e.g. `window.localStorage`, under a prefix. */
+/** As in browsers (Web Locks) and in Node from 24.5 on. */
+interface Locks {
+  request<Result>(name: string, work: () => Promise<Result>): Promise<Result>
+}
+
+/** Browser storage, e.g. `window.localStorage`, under a prefix. Tabs that share it take turns by the Web Locks of the browser. */
 export function webStorage(
   storage: {
     getItem(key: string): string | null
@@ -27,7 +37,9 @@ export function webStorage(
   },
   prefix = 'causeway.',
 ): ClientStorage {
+  const locks = (globalThis.navigator as { locks?: Locks } | undefined)?.locks
   return {
+    ...(locks ? { exclusive: (name, work) => locks.request(prefix + name, work) } : {}),
     get: async (key) => storage.getItem(prefix + key),
     set: async (key, value) => storage.setItem(prefix + key, value),
     delete: async (key) => storage.removeItem(prefix + key),

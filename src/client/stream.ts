@@ -1,7 +1,8 @@
 /** The live stream of a wallet: server-sent events over `fetch`, so that the token stays in a header. */
 import { EventSourceParserStream } from 'eventsource-parser/stream'
 import type { Api } from './api.ts'
-import { ClientError } from './errors.ts'
+import { ClientError, isTransient } from './errors.ts'
+import { pause, pauseBefore } from './pause.ts'
 
 export interface StreamEvent {
   event: string
@@ -10,22 +11,21 @@ export interface StreamEvent {
   id: string | null
 }
 
+/** Called before each pause, with what went wrong and how long the pause is. The error is null when the gateway ended the stream. */
+export type OnRetry = (error: Error | null, pauseMs: number) => void
+
 /**
  * Yields events until the signal aborts, and connects again with growing pauses when the connection is lost, from where it
- * stopped. Ends with an error only when the gateway refuses (token, cursor).
+ * stopped. Ends with an error only when the gateway refuses for good (token, cursor).
  */
 export async function* readStream(
   api: Api,
-  options: {
-    after?: string | undefined
-    signal: AbortSignal
-    onRetry?: (error: unknown, pauseMs: number) => void
-  },
+  options: { after?: string | undefined; signal: AbortSignal; onRetry?: OnRetry | undefined },
 ): AsyncGenerator<StreamEvent> {
   const { signal } = options
   let cursor = options.after
-  let pauseMs = 250
-  while (!signal.aborted) {
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    let failure: Error | null = null
     try {
       const headers: Record<string, string> = { accept: 'text/event-stream' }
       if (cursor !== undefined) headers['last-event-id'] = cursor
@@ -40,29 +40,18 @@ export async function* readStream(
         data: string
         id?: string
       }>) {
-        pauseMs = 250
+        attempt = 0
         if (event.id !== undefined) cursor = event.id
         yield { event: event.event ?? 'message', data: event.data, id: event.id ?? null }
       }
     } catch (error) {
       if (signal.aborted) return
-      if (error instanceof ClientError && error.code === 'gateway-refused' && (error.status ?? 0) < 500)
-        throw error
-      options.onRetry?.(error, pauseMs)
+      if (!(error instanceof Error)) throw error
+      if (error instanceof ClientError && error.code === 'gateway-refused' && !isTransient(error)) throw error
+      failure = error
     }
+    const pauseMs = pauseBefore(attempt, failure instanceof ClientError ? failure.retryAfterMs : 0)
+    options.onRetry?.(failure, pauseMs)
     await pause(pauseMs, signal)
-    pauseMs = Math.min(pauseMs * 2, 15_000)
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    function done(): void {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done, { once: true })
-  })
 }

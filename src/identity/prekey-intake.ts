@@ -1,5 +1,5 @@
 /** What the gateway takes and gives of prekeys. */
-import { equalBytes, keyIdentifier, type VerifyEd25519 } from '../envelope/index.ts'
+import { equalBytes, keyIdentifier, toHex, type VerifyEd25519 } from '../envelope/index.ts'
 import type { StoredPrekey } from '../store/port.ts'
 import { IdentityError } from './errors.ts'
 import type { KeyLog } from './key-log.ts'
@@ -45,7 +45,17 @@ export async function readPrekeys(
   return stored
 }
 
-/** The prekeys whose devices are certified at `now`: nobody should encrypt to a device that was revoked or has lapsed. */
+/**
+ * The newest prekey of each suite of the devices that are certified at `now`: nobody should encrypt to a device that was
+ * revoked or has lapsed, and older prekeys, valid for a month, are for senders that hold them already. `prekeys`: newest
+ * first for each device and suite.
+ */
 export function currentPrekeys(prekeys: readonly StoredPrekey[], log: KeyLog, now: number): StoredPrekey[] {
-  return prekeys.filter(({ device }) => log.deviceStatus(device, now) === 'certified')
+  const taken = new Set<string>()
+  return prekeys.filter(({ device, suite }) => {
+    const key = `${toHex(device)} ${suite}`
+    if (taken.has(key) || log.deviceStatus(device, now) !== 'certified') return false
+    taken.add(key)
+    return true
+  })
 }

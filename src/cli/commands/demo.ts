@@ -95,6 +95,7 @@ async function story(
     if (shown !== 1 || kept !== 1) throw new Error(`shown ${shown} times, in the inbox ${kept} times`)
   })
 
+  await Promise.all([alice.client.flush(), bob.client.flush()])
   for (const { id } of [question, answer, thrice]) {
     const journey = await settledJourney(alice.client, id)
     input.print(input.json ? JSON.stringify(journey) : `\n${drawJourney(journey)}`)
