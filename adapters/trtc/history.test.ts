@@ -57,7 +57,7 @@ describe('pages', () => {
   it('that go round in circles end with an error: neither an endless walk nor a complete one', async () => {
     let asked = 0
     const rest = {
-      clockOffsetMs: () => null,
+      clockLagMs: () => 0,
       roamingMessages: async () => ({ complete: false, lastKey: String(asked++ % 3), messages: [] }),
     } as unknown as RestClient
     const clock = createVirtualClock(1_900_000_000_000)
