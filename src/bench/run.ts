@@ -8,8 +8,9 @@ import { growth } from './growth.ts'
 import { ingress } from './ingress.ts'
 import { describeMachine } from './machine.ts'
 import { plotLegs } from './plot.ts'
+import { relay } from './relay.ts'
 
-const benches: Bench[] = [ingress, fanout, growth]
+const benches: Bench[] = [ingress, relay, fanout, growth]
 
 const HELP = `Usage: npm run bench -- <name> [options]
 
