@@ -1,7 +1,16 @@
 import { afterEach, expect, test } from 'vitest'
 import { simulatorAddress } from '../../adapters/simulator/index.ts'
 import { waitFor } from '../adapter/testing/wait.ts'
-import { decodeSealed, encodeCanonical, FLAGS, toHex } from '../envelope/index.ts'
+import {
+  decodeFrame,
+  decodeSealed,
+  encodeCanonical,
+  FLAGS,
+  generateEncryptionKeyPair,
+  SUITE,
+  stripWraps,
+  toHex,
+} from '../envelope/index.ts'
 import type { InboxItem } from '../store/port.ts'
 import { AdmissionError } from './parts.ts'
 import {
@@ -129,6 +138,26 @@ test('no open relay: a heard frame goes to wallets of this gateway only, a submi
   expect(accepted.deliveries).toEqual([{ network: 'waku', wallet: stranger.wallet, state: 'pending' }])
   await waitFor(() => waku.kept().some(({ to }) => to === simulatorAddress(stranger.wallet)))
   expect(await gateway.inbox(stranger)).toEqual([])
+})
+
+test('what was heard before its sender posts it goes on to strangers then, with all key wraps', async () => {
+  const { alice, bob, gateway, waku } = await setUp()
+  const stranger = createPerson()
+  const keys = [await gateway.publishPrekey(bob), (await generateEncryptionKeyPair(SUITE.x25519)).publicKey]
+  const { id, bytes } = await seal(alice, [bob, stranger], { keys })
+  const heard = stripWraps(bytes, [decodeSealed(bytes).wraps[0]!.keyId])
+  waku.inject({ frame: nativeFrame(alice, heard), to: simulatorAddress(bob.wallet) })
+  await waitFor(async () => (await gateway.inbox(bob)).length === 1)
+  expect((await gateway.deliveries(id)).map(({ wallet }) => wallet)).toEqual([bob.wallet])
+
+  const accepted = await gateway.submit(alice, bytes)
+  expect(accepted).toMatchObject({
+    duplicate: true,
+    deliveries: [{ wallet: bob.wallet }, { wallet: stranger.wallet }],
+  })
+  const sent = await waitFor(() => waku.kept().find(({ to }) => to === simulatorAddress(stranger.wallet)))
+  expect(decodeFrame(sent.frame).bytes).toEqual(bytes)
+  expect((await gateway.submit(alice, bytes)).deliveries).toHaveLength(2)
 })
 
 test.each([

@@ -19,6 +19,7 @@ import type { RelayContext } from './parts.ts'
 import type { Ranking } from './ranking.ts'
 import { createResolver } from './recipients.ts'
 import { createSerializer } from './serializer.ts'
+import { createStrangers } from './strangers.ts'
 import type { Accepted } from './types.ts'
 
 /** Takes envelopes in: from a wallet's own client, or from a network. */
@@ -36,6 +37,7 @@ export function createAcceptor(
   const { guard, arrivals, frames, outbox } = tools
   const checks = createChecks(context, frames)
   const resolver = createResolver(context, tools.ranking)
+  const strangers = createStrangers(context, { checks, resolver, frames, outbox })
   /** Copies of one envelope that come at once wait for the first: they then cost a look-up, not a verification. */
   const inTurn = createSerializer()
   /** Everything from the ttl on; ends with the one transaction. */
@@ -103,13 +105,15 @@ export function createAcceptor(
       duplicate,
       deliveries: deliveries.map(({ network, wallet, state }) => ({ network, wallet, state })),
     })
+    const entry = entryOf(envelope, via, null, null)
+    const again = async () => accepted(true, await strangers.deliveries(entry))
     return inTurn(toHex(id), () =>
       unlessTaken(id, {
         first: async () => {
-          const { outcome, deliveries } = await take(entryOf(envelope, via, null, null))
-          return accepted(outcome === 'duplicate', deliveries)
+          const { outcome, deliveries } = await take(entry)
+          return outcome === 'duplicate' ? again() : accepted(false, deliveries)
         },
-        again: async () => accepted(true, await store.deliveriesOf(id)),
+        again,
       }),
     )
   }
@@ -149,8 +153,8 @@ export function createAcceptor(
   }
 
   async function hearFrame(network: string, inbound: Inbound): Promise<DeliverResult> {
-    const known = await arrivals.known(network, inbound)
-    if (known) return known
+    const remembered = arrivals.remembered(network, inbound)
+    if (remembered) return remembered
     const frame = decodeFrame(inbound.frame, {
       maxBytes: settings.maxEnvelopeBytes + LIMITS.frameOverheadBytes,
     })

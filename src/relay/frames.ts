@@ -22,7 +22,8 @@ export function encodeTrace(trace: Hop[]): Uint8Array {
   return encodeCanonical(trace.map((hop) => [hop.gateway, hop.network, hop.at]))
 }
 
-function decodeTrace(bytes: Uint8Array): Hop[] {
+/** The hop trace that {@link encodeTrace} made. */
+export function decodeTrace(bytes: Uint8Array): Hop[] {
   const hops = decodeCanonical(bytes, { maxBytes: LIMITS.frameOverheadBytes, maxDepth: 2 })
   return (hops as [string, string, number][]).map(([gateway, network, at]) => ({ gateway, network, at }))
 }

@@ -21,8 +21,6 @@ export interface Store extends IdentityStore, EnvelopeStore, DeliveryStore, Jour
   statistics(): Promise<StoreStatistics>
 }
 
-// ---------------------------------------------------------------- identity
-
 export interface IdentityStore {
   /** Keeps a challenge until it is used or expires. */
   putChallenge(challenge: StoredChallenge): Promise<void>
@@ -138,8 +136,6 @@ export interface Route {
   fallbackAfterMs: number
 }
 
-// ---------------------------------------------------------------- envelopes and inbox
-
 export interface EnvelopeStore {
   /**
    * The one transaction of an accept: envelope, inbox rows, deliveries, aliases and first checkpoints.
@@ -211,6 +207,9 @@ export interface NewDelivery {
   notBefore: number | null
 }
 
+/** `bytes`: a copy to be kept instead, with key wraps that the one kept until now may lack. */
+export type MoreDeliveries = Pick<AcceptRecord, 'id' | 'deliveries' | 'receivedAt'> & { bytes?: Uint8Array }
+
 export type AcceptResult =
   | { outcome: 'accepted'; seq: number; deliveries: Delivery[] }
   | { outcome: 'duplicate'; seq: number; deliveries: Delivery[] }
@@ -271,8 +270,6 @@ export interface ConversationSummary {
   items: number
 }
 
-// ---------------------------------------------------------------- deliveries
-
 export type DeliveryState =
   /** A later choice of a fallback route. */
   | 'standby'
@@ -313,6 +310,8 @@ export interface DeliveryStore {
   /** Deliveries in `pending`, `dispatching` or `uncertain`, and `standby` ones with a time, oldest first. For start-up. */
   openDeliveries(query: { afterId: number; limit: number }): Promise<Delivery[]>
   getDelivery(id: number): Promise<Delivery | null>
+  /** Adds deliveries to a kept envelope, for wallets that it has none for. Answers the ones added. */
+  addDeliveries(more: MoreDeliveries): Promise<Delivery[]>
   deliveriesOf(envelopeId: Uint8Array): Promise<Delivery[]>
   /** For operators, newest first. */
   listDeliveries(query: {
@@ -340,8 +339,6 @@ export interface DeliveryMove {
   checkpoint?: Omit<Checkpoint, 'deliveryId' | 'network' | 'wallet'>
   at: number
 }
-
-// ---------------------------------------------------------------- journey
 
 export type CheckpointName =
   | 'accepted'
@@ -373,8 +370,6 @@ export interface JourneyStore {
   journey(envelopeId: Uint8Array): Promise<Checkpoint[]>
 }
 
-// ---------------------------------------------------------------- adapters
-
 export interface AdapterStore {
   getAdapterValue(network: string, key: string): Promise<string | null>
   setAdapterValue(network: string, key: string, value: string | null): Promise<void>
@@ -385,9 +380,19 @@ export interface AdapterStore {
 }
 
 export interface PruneLimits {
-  /** Envelopes, inbox rows, deliveries and journeys received before this time go, once no delivery is open. */
+  /**
+   * Envelopes, inbox rows, deliveries and journeys received before this time go. A delivery that is still open then ends as
+   * `dead` with the reason `retention`, and its envelope goes with the next call. Wallets that never signed in here and
+   * conversations go once nothing names them.
+   */
   envelopesBefore: number
+  /** Network message ids noted before this time go. A copy that comes later is still known by the envelope's own id. */
   aliasesBefore: number
+  /**
+   * Ids of envelopes received before this time are forgotten, if their envelopes are gone. A forgotten id is new when it comes
+   * again, so this must lie before the creation of everything that the relay still takes.
+   */
+  idsBefore: number
   /** Used or expired challenges and expired sessions and prekeys. */
   now: number
 }

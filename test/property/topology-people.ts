@@ -50,7 +50,8 @@ const verdicts = new Map<string, { message: Uint8Array; publicKey: Uint8Array; v
 export const verifyOnce: VerifyEd25519 = (signature, message, publicKey) => {
   const key = toHex(signature)
   const known = verdicts.get(key)
-  if (known && equalBytes(known.message, message) && equalBytes(known.publicKey, publicKey)) return known.valid
+  if (known && equalBytes(known.message, message) && equalBytes(known.publicKey, publicKey))
+    return known.valid
   const x = Buffer.from(publicKey).toString('base64url')
   const valid = verify(null, message, { key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' }, signature)
   verdicts.set(key, { message: Uint8Array.from(message), publicKey: Uint8Array.from(publicKey), valid })

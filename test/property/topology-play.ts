@@ -75,7 +75,9 @@ async function apply(
       return
     }
     case 'redeliver': {
-      const kept = world.networks.flatMap(({ network }) => network.kept().map((message) => ({ network, message })))
+      const kept = world.networks.flatMap(({ network }) =>
+        network.kept().map((message) => ({ network, message })),
+      )
       const chosen = kept[what.which % Math.max(1, kept.length)]
       if (chosen) chosen.network.redeliver(chosen.message.remoteId)
       return

@@ -14,7 +14,8 @@ const CLAIM_MS = 25
 /** The network has taken it, whatever the gateway was told. */
 const wasTaken = ({ outcome }: Sending) => outcome === 'acknowledged' || outcome === 'uncertain'
 
-const serves = ({ people }: WorldGateway, letter: Letter) => letter.to.some((person) => people.includes(person))
+const serves = ({ people }: WorldGateway, letter: Letter) =>
+  letter.to.some((person) => people.includes(person))
 
 /** Whose inboxes at a gateway have an envelope that the gateway took. */
 const owners = ({ people }: WorldGateway, { from, to }: Letter) =>
@@ -58,11 +59,14 @@ export function incomplete(world: World, letters: Letters): string[] {
   const at = copies(world)
   for (const [gateway, ids] of holders(world, letters)) {
     const { name } = gateway.gateway
-    const inboxes = new Map(gateway.people.map((person) => [person, new Set(inboxOf(gateway, person.wallet))]))
+    const inboxes = new Map(
+      gateway.people.map((person) => [person, new Set(inboxOf(gateway, person.wallet))]),
+    )
     for (const id of ids) {
       const letter = letters.get(id)!
       for (const person of owners(gateway, letter)) {
-        if (!inboxes.get(person)?.has(id)) missing.push(`${name} lacks ${short(id)} for ${short(person.wallet)}`)
+        if (!inboxes.get(person)?.has(id))
+          missing.push(`${name} lacks ${short(id)} for ${short(person.wallet)}`)
       }
       const posted = world.posted.some((post) => post.gateway === gateway && post.id === id)
       for (const person of letter.to) {
@@ -71,7 +75,9 @@ export function incomplete(world: World, letters: Letters): string[] {
         const without = gateway.networks.filter((network) => !at.get(`${network} ${address}`)?.has(id))
         const enough = gateway.policy === 'mirror' ? 0 : gateway.networks.length - 1
         if (without.length > enough) {
-          missing.push(`${name} has not relayed ${short(id)} for ${short(person.wallet)} to ${without.join(', ')}`)
+          missing.push(
+            `${name} has not relayed ${short(id)} for ${short(person.wallet)} to ${without.join(', ')}`,
+          )
         }
       }
     }
@@ -107,7 +113,9 @@ function inboxFaults(world: World, letters: Letters): string[] {
       const twice = ids.filter((id, index) => ids.indexOf(id) !== index)
       return [
         ...twice.map((id) => `${gateway.gateway.name} has ${short(id)} twice in one inbox`),
-        ...strangers.map((id) => `${gateway.gateway.name} has ${short(id)} in an inbox where it does not belong`),
+        ...strangers.map(
+          (id) => `${gateway.gateway.name} has ${short(id)} in an inbox where it does not belong`,
+        ),
       ]
     }),
   )
@@ -147,25 +155,35 @@ function repeatFaults({ sendings, networks }: World): string[] {
       const known = looksUp.has(sending.network)
       return [
         ...(before.transactionId === sending.transactionId ? [] : [`${key}: two transaction ids`]),
-        ...(before.endedAt !== null && before.endedAt <= sending.startedAt ? [] : [`${key}: two sends at once`]),
+        ...(before.endedAt !== null && before.endedAt <= sending.startedAt
+          ? []
+          : [`${key}: two sends at once`]),
         ...(before.outcome === 'acknowledged' ? [`${key}: sent again after it was acknowledged`] : []),
-        ...(before.outcome === 'uncertain' && known ? [`${key}: sent again though the network knew of it`] : []),
+        ...(before.outcome === 'uncertain' && known
+          ? [`${key}: sent again though the network knew of it`]
+          : []),
       ]
     }),
   )
 }
 
-/** What a gateway has heard at an endpoint it does not send there. */
-function needlessFaults({ sendings, hearings }: World): string[] {
+/** What a gateway has heard at an endpoint of a wallet of its own it does not send there. */
+function needlessFaults({ gateways, sendings, hearings }: World): string[] {
   const heardAt = new Map<string, number>()
   for (const { gateway, network, to, id, answeredAt, result } of hearings) {
     const key = `${gateway} ${network} ${to} ${id}`
     if (result.outcome !== 'refused') heardAt.set(key, Math.min(heardAt.get(key) ?? Infinity, answeredAt))
   }
-  return sendings.flatMap(({ gateway, network, address, id, startedAt }) => {
+  const own = new Map(
+    gateways.map(({ gateway, people }) => [gateway.name, people.map(({ wallet }) => wallet)]),
+  )
+  return sendings.flatMap(({ gateway, network, wallet, address, id, startedAt }) => {
+    if (!own.get(gateway)?.includes(wallet)) return []
     const heard = heardAt.get(`${gateway} ${network} ${address} ${id}`) ?? Infinity
     return startedAt > heard + CLAIM_MS
-      ? [`${gateway} sent ${short(id)} on ${network} ${Math.round(startedAt - heard)} ms after it had heard it there`]
+      ? [
+          `${gateway} sent ${short(id)} on ${network} ${Math.round(startedAt - heard)} ms after it had heard it there`,
+        ]
       : []
   })
 }
@@ -207,7 +225,9 @@ function orderFaults(world: World, letters: Letters, scenario: Scenario): string
     return [...lanes.values()].flatMap((lane) => {
       const order = lane.map(({ id }) => gateway.store.peek('getEnvelope', fromHex(id))?.seq ?? 0)
       return order.some((seq, index) => index > 0 && seq < order[index - 1]!)
-        ? [`${gateway.gateway.name} sent a conversation on ${lane[0]!.network} out of order: ${order.join(' ')}`]
+        ? [
+            `${gateway.gateway.name} sent a conversation on ${lane[0]!.network} out of order: ${order.join(' ')}`,
+          ]
         : []
     })
   })
@@ -224,14 +244,18 @@ function remainders({ gateways }: World): string[] {
       .filter(({ state }) => state !== 'acknowledged' && state !== 'superseded')
     const logged = gateway.problems.filter(({ text }) => !EXPECTED_PROBLEMS.test(text))
     return [
-      ...unfinished.map(({ state, network, reason }) => `${gateway.name} left a delivery on ${network} ${state} (${reason})`),
+      ...unfinished.map(
+        ({ state, network, reason }) => `${gateway.name} left a delivery on ${network} ${state} (${reason})`,
+      ),
       ...logged.map(({ text, details }) => `${gateway.name} logged: ${text} ${String(details.error ?? '')}`),
     ]
   })
 }
 
 function inboxOf({ store }: WorldGateway, wallet: string): string[] {
-  return store.peek('inbox', { wallet, after: 0, limit: 10_000, conversation: null }).map(({ id }) => toHex(id))
+  return store
+    .peek('inbox', { wallet, after: 0, limit: 10_000, conversation: null })
+    .map(({ id }) => toHex(id))
 }
 
 const short = (id: string) => id.slice(-6)

@@ -105,6 +105,7 @@ export function createSimulatedStore(clock: Clock): SimulatedStore {
     inboxBounds: () => call('inboxBounds', null),
     conversations: (query) => call('conversations', query),
     openDeliveries: (query) => call('openDeliveries', query),
+    addDeliveries: (input) => call('addDeliveries', input),
     getDelivery: (id) => call('getDelivery', id),
     deliveriesOf: (envelopeId) => call('deliveriesOf', envelopeId),
     listDeliveries: (query) => call('listDeliveries', query),

@@ -152,7 +152,15 @@ function tapped(world: World, { name, network }: WorldNetwork, gateway: string):
           const result = await context.deliver(inbound)
           const { id, trace } = decodeFrame(inbound.frame)
           const { to } = inbound
-          hearings.push({ gateway, network: name, id: toHex(id), to, trace, answeredAt: clock.monotonic(), result })
+          hearings.push({
+            gateway,
+            network: name,
+            id: toHex(id),
+            to,
+            trace,
+            answeredAt: clock.monotonic(),
+            result,
+          })
           return result
         },
       })

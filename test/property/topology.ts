@@ -121,7 +121,8 @@ export async function runLoops({ runs, seed, onProgress }: LoopsOptions): Promis
     failure: details.failed
       ? {
           scenario: details.counterexample![0],
-          violations: error instanceof BrokenPromise ? error.violations : [String((error as Error)?.stack ?? error)],
+          violations:
+            error instanceof BrokenPromise ? error.violations : [String((error as Error)?.stack ?? error)],
           path: details.counterexamplePath,
         }
       : null,

@@ -105,6 +105,7 @@ export function createSqliteStore(options: SqliteStoreOptions): SqliteStore {
     conversations: (query) => writer.call('conversations', query),
 
     openDeliveries: (query) => writer.call('openDeliveries', query),
+    addDeliveries: (input) => writer.call('addDeliveries', input),
     getDelivery: (id) => writer.call('getDelivery', id),
     deliveriesOf: (envelopeId) => writer.call('deliveriesOf', envelopeId),
     listDeliveries: (query) => writer.call('listDeliveries', query),

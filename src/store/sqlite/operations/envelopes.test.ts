@@ -53,6 +53,28 @@ describe('accept', () => {
     expect(await store.statistics()).toMatchObject({ envelopes: 1 })
   })
 
+  it('adds deliveries for wallets without any, and keeps the copy with more key wraps', async () => {
+    const store = await openStore()
+    const { id, receivedAt } = acceptRecord('one')
+    const first = await store.accept(acceptRecord('one'))
+    const toCarol = newDelivery('two', 'waku', { wallet: carol })
+    const more = {
+      id,
+      deliveries: [newDelivery('one', 'push'), toCarol],
+      receivedAt,
+      bytes: bytesOf('all wraps'),
+    }
+    const added = await store.addDeliveries(more)
+    expect(added).toMatchObject([
+      { wallet: carol, network: 'waku', state: 'pending', envelopeSeq: first.seq },
+    ])
+    expect(await store.deliveriesOf(id)).toEqual([...first.deliveries, ...added])
+    expect((await store.getEnvelope(id))?.bytes).toEqual(bytesOf('all wraps'))
+    expect(await store.addDeliveries({ ...more, bytes: undefined })).toEqual([])
+    expect((await store.getEnvelope(id))?.bytes).toEqual(bytesOf('all wraps'))
+    expect(await store.addDeliveries({ ...more, id: bytesOf('unknown') })).toEqual([])
+  })
+
   it('accepts each of 100 ids exactly once out of 500 parallel accepts', async () => {
     const store = await openStore()
     const records = Array.from({ length: 500 }, (_, index) =>

@@ -6,6 +6,7 @@ import type {
   Delivery,
   InboxItem,
   InboxQuery,
+  MoreDeliveries,
   NewDelivery,
   StoredEnvelope,
 } from '../../port.ts'
@@ -24,10 +25,12 @@ export function accept(database: Database, record: AcceptRecord, moment: Moment)
   if (taken !== null) {
     return { outcome: 'duplicate', seq: taken.seq, deliveries: deliveriesOf(database, record.id) }
   }
-  const fromId = database.walletId(record.from)
-  const conversationId = database.conversationId(record.conversation)
+  const fromId = database.walletId(record.from, record.receivedAt)
+  const conversationId = database.conversationId(record.conversation, record.receivedAt)
   // A wallet that writes to itself is named twice and keeps one item.
-  const holders = new Map(record.inbox.map(({ wallet, direction }) => [database.walletId(wallet), direction]))
+  const holders = new Map(
+    record.inbox.map(({ wallet, direction }) => [database.walletId(wallet, record.receivedAt), direction]),
+  )
   const seq = insertEnvelope(
     database,
     record,
@@ -43,13 +46,45 @@ export function accept(database: Database, record: AcceptRecord, moment: Moment)
       direction,
     )
   }
-  const deliveries = record.deliveries.map((delivery, place) =>
-    insertDelivery(database, record, delivery, { envelopeSeq: seq, id: deliveryId(seq, place) }),
+  const { id, conversation, receivedAt } = record
+  const home = { id, seq, conversation, fromId, receivedAt, firstPlace: 0 }
+  return { outcome: 'accepted', seq, deliveries: insertDeliveries(database, record.deliveries, home) }
+}
+
+export function addDeliveries(
+  database: Database,
+  { id, deliveries, receivedAt, bytes }: MoreDeliveries,
+): Delivery[] {
+  const envelope = database.row<{ seq: number; fromId: number; conversation: Uint8Array }>(
+    `SELECT e.seq, e.from_id AS fromId, c.conversation
+     FROM envelopes e JOIN conversations c ON c.id = e.conversation_id
+     WHERE e.id = ? AND e.bytes IS NOT NULL`,
+    id,
   )
-  for (const { network, address } of record.deliveries) {
-    notePair(database, { network, address, peerId: fromId, at: record.receivedAt })
-  }
-  return { outcome: 'accepted', seq, deliveries }
+  if (envelope === null) return []
+  if (bytes) database.run('UPDATE envelopes SET bytes = ? WHERE seq = ?', bytes, envelope.seq)
+  const known = deliveriesOf(database, id)
+  const missing = deliveries.filter(({ wallet }) => !known.some((other) => other.wallet === wallet))
+  return insertDeliveries(database, missing, { ...envelope, id, receivedAt, firstPlace: known.length })
+}
+
+interface DeliveryHome {
+  id: Uint8Array
+  seq: number
+  conversation: Uint8Array
+  fromId: number
+  receivedAt: number
+  /** Deliveries that the envelope has already. */
+  firstPlace: number
+}
+
+function insertDeliveries(database: Database, planned: NewDelivery[], home: DeliveryHome): Delivery[] {
+  const { fromId, receivedAt: at } = home
+  return planned.map((delivery, index) => {
+    const { network, address } = delivery
+    notePair(database, { network, address, peerId: fromId, at })
+    return insertDelivery(database, home, delivery, deliveryId(home.seq, home.firstPlace + index))
+  })
 }
 
 function insertEnvelope(
@@ -86,18 +121,17 @@ function insertEnvelope(
 
 function insertDelivery(
   database: Database,
-  record: AcceptRecord,
+  { id: envelopeId, seq: envelopeSeq, conversation, receivedAt: at }: DeliveryHome,
   planned: NewDelivery,
-  { envelopeSeq, id }: { envelopeSeq: number; id: number },
+  id: number,
 ): Delivery {
   const { wallet, network, address, transactionId, state, rank, notBefore } = planned
-  const at = record.receivedAt
   database.run(
     `INSERT INTO deliveries (id, wallet_id, network, address, transaction_id, state, rank, attempt, next_at, reason,
        remote_ids, created_at, updated_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, NULL, '[]', ?, ?)`,
     id,
-    database.walletId(wallet),
+    database.walletId(wallet, at),
     network,
     address,
     transactionId,
@@ -110,8 +144,8 @@ function insertDelivery(
   return {
     id,
     envelopeSeq,
-    envelopeId: record.id,
-    conversation: record.conversation,
+    envelopeId,
+    conversation,
     wallet,
     network,
     address,

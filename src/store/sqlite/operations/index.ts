@@ -36,6 +36,7 @@ export const operations = {
   addAlias: writing(aliases.noteAlias),
   envelopeOfRemote: reading(aliases.envelopeOfRemote),
 
+  addDeliveries: writing(envelopes.addDeliveries),
   openDeliveries: reading(deliveries.openDeliveries),
   getDelivery: reading(deliveries.getDelivery),
   deliveriesOf: reading(deliveries.deliveriesOf),
