@@ -2,6 +2,7 @@
 import { type ParseArgsConfig, parseArgs, styleText } from 'node:util'
 import { ClientError } from '../client/index.ts'
 import { ConfigError } from '../config/index.ts'
+import { plain } from './plain.ts'
 
 /** Exit codes, documented in `causeway help`. */
 export const EXIT = { done: 0, failed: 1, usage: 2, config: 3, unreachable: 4, refused: 5 } as const
@@ -65,7 +66,10 @@ export const CONFIG_OPTION: Record<string, OptionDefinition> = {
 }
 
 export function gatewayUrl(input: CommandInput): string {
-  return text(input, 'gateway') ?? process.env.CAUSEWAY_GATEWAY ?? 'http://127.0.0.1:8787'
+  const url = text(input, 'gateway') ?? process.env.CAUSEWAY_GATEWAY ?? 'http://127.0.0.1:8787'
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
+    throw new UsageError('--gateway (or $CAUSEWAY_GATEWAY) takes a base URL, e.g. http://127.0.0.1:8787')
+  return url
 }
 
 export function configOption(input: CommandInput): { file?: string } {
@@ -88,7 +92,7 @@ export function count(
   const value = text(input, name)
   if (value === undefined) return undefined
   const parsed = Number(value)
-  if (!Number.isInteger(parsed) || parsed < range.minimum || parsed > range.maximum) {
+  if (!/^\d{1,15}$/.test(value) || parsed < range.minimum || parsed > range.maximum) {
     throw new UsageError(`--${name} takes a whole number from ${range.minimum} to ${range.maximum}`)
   }
   return parsed
@@ -168,7 +172,7 @@ function report(name: string, error: unknown): number {
     return EXIT.config
   }
   if (error instanceof ClientError) {
-    console.error(`causeway ${name}: ${error.message}${error.problem ? ` [${error.problem}]` : ''}`)
+    console.error(`causeway ${name}: ${plain(error.message)}${error.problem ? ` [${error.problem}]` : ''}`)
     if (error.code === 'gateway-unreachable') {
       console.error('Is the gateway running? Start one with: npm start')
       return EXIT.unreachable
@@ -177,7 +181,7 @@ function report(name: string, error: unknown): number {
   }
   const failure = error instanceof Error ? error : new Error(String(error))
   const code = 'code' in failure ? ` [${String(failure.code)}]` : ''
-  console.error(`causeway ${name}: ${failure.message}${code}`)
+  console.error(`causeway ${name}: ${plain(failure.message)}${code}`)
   if (process.env.CAUSEWAY_LOG_LEVEL === 'debug') console.error(failure.stack)
   return EXIT.failed
 }

@@ -1,4 +1,5 @@
 /** The `causeway` command line. Commands are loaded when they are called. */
+import packageJson from '../../package.json' with { type: 'json' }
 import { type Command, EXIT, runCommand } from './command.ts'
 
 const commands: Record<string, () => Promise<{ command: Command }>> = {
@@ -23,6 +24,13 @@ async function main(words: string[]): Promise<number> {
     console.log(await help())
     return EXIT.done
   }
+  if (name === '--version' || name === 'version') {
+    console.log(packageJson.version)
+    return EXIT.done
+  }
+  const group = Object.keys(commands).find((command) => command.startsWith(`${name} `))
+  if (group && (words.length === 1 || ['--help', '-h'].includes(words[1] ?? '')))
+    return main([...group.split(' '), '--help'])
   const load = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (!load) {
     console.error(`causeway: no command "${name}"\n`)
@@ -47,7 +55,7 @@ Usage: causeway <command> [options]
 
 ${lines.join('\n')}
 
-"causeway <command> --help" tells more. All commands take --json. NO_COLOR is honoured.
+"causeway <command> --help" tells more; "causeway --version" prints the version. All commands take --json. NO_COLOR is honoured.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad configuration, 4 gateway unreachable, 5 refused by the gateway.`
 }
 

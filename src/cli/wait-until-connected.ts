@@ -6,7 +6,7 @@ export async function waitUntilConnected(
   options: { signal?: AbortSignal; timeoutMs: number },
 ): Promise<boolean> {
   const all = () => networks.list().every(({ state }) => state === 'connected')
-  if (all()) return true
+  if (all() || options.signal?.aborted) return all()
   return new Promise((resolve) => {
     const timer = setTimeout(end, options.timeoutMs)
     const unsubscribe = networks.onState(() => {

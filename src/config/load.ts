@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
-import type { AdapterDefinition } from '../adapter/index.ts'
+import type { AdapterDefinition, EnvironmentVariable } from '../adapter/index.ts'
 import { loadAdapter, networkNames, sandboxNames } from '../adapter/registry.ts'
 import { type Config, configSchema, environmentKeys } from './schema.ts'
 
@@ -97,8 +97,26 @@ export function parseNetworkConfig(
   file: string | null,
 ): unknown {
   const parsed = definition.config.safeParse(values)
-  if (!parsed.success) throw invalid(file, parsed.error, `networks.${definition.manifest.network}`)
-  return parsed.data
+  if (parsed.success) return parsed.data
+  const { network, environment } = definition.manifest
+  throw invalid(
+    file,
+    parsed.error,
+    `networks.${network}`,
+    missingVariables(parsed.error, environment, values),
+  )
+}
+
+/** Which variables would give what is missing: secrets are set that way, not in the file. */
+function missingVariables(
+  error: z.ZodError,
+  environment: readonly EnvironmentVariable[],
+  values: unknown,
+): string[] {
+  return environment
+    .filter(({ path }) => error.issues.some((issue) => issue.path.join('.') === path))
+    .filter(({ path }) => getPath(values, path.split('.')) === undefined)
+    .map(({ name, path }) => `→ ${path} is missing: set ${name}, or ${name}_FILE to a file that holds it`)
 }
 
 async function readValues(
@@ -179,8 +197,22 @@ function setPath(target: Record<string, unknown>, path: readonly string[], value
   setPath(child, rest, value)
 }
 
+function getPath(source: unknown, path: readonly string[]): unknown {
+  let value = source
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) return undefined
+    value = (value as Record<string, unknown>)[key]
+  }
+  return value
+}
+
 /** `z.prettifyError` names each key and what it takes; it never repeats a secret's value. */
-function invalid(file: string | null, error: z.ZodError, prefix?: string): ConfigError {
+function invalid(
+  file: string | null,
+  error: z.ZodError,
+  prefix?: string,
+  hints: readonly string[] = [],
+): ConfigError {
   const where = [file ?? 'configuration', prefix].filter(Boolean).join(', ')
-  return new ConfigError('config-invalid', `${where}:\n${z.prettifyError(error)}`)
+  return new ConfigError('config-invalid', [`${where}:`, z.prettifyError(error), ...hints].join('\n'))
 }

@@ -1,5 +1,6 @@
 import { ADMIN_OPTION, adminApi } from '../admin.ts'
 import { type Command, count, EXIT, GATEWAY_OPTION, text } from '../command.ts'
+import { jsonLine, plain } from '../plain.ts'
 
 interface ListedDelivery {
   id: number
@@ -36,11 +37,11 @@ export const command: Command = {
       `/v1/admin/deliveries?${query}`,
     )
     for (const delivery of deliveries) {
-      if (input.json) input.print(JSON.stringify(delivery))
+      if (input.json) input.print(jsonLine(delivery))
       else {
         const time = new Date(delivery.updatedAt).toISOString().slice(0, 19)
         input.print(
-          `${String(delivery.id).padStart(8)} ${time} ${delivery.network.padEnd(10)} ${delivery.state.padEnd(13)} attempt ${delivery.attempt} ${delivery.envelopeId.slice(0, 16)} ${delivery.reason ?? ''}`,
+          `${String(delivery.id).padStart(8)} ${time} ${delivery.network.padEnd(10)} ${delivery.state.padEnd(13)} attempt ${delivery.attempt} ${delivery.envelopeId.slice(0, 16)} ${plain(delivery.reason ?? '')}`,
         )
       }
     }

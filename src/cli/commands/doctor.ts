@@ -1,11 +1,14 @@
-import { access, constants, mkdir } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { dirname, resolve } from 'node:path'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Finding } from '../../adapter/index.ts'
-import { type LoadedConfig, loadConfig } from '../../config/index.ts'
+import { createApi } from '../../client/index.ts'
+import { type ConfiguredNetwork, type LoadedConfig, loadConfig } from '../../config/index.ts'
 import { startGateway } from '../../main.ts'
 import { createLog } from '../../observability/log.ts'
 import { CONFIG_OPTION, type Command, configOption, EXIT, style } from '../command.ts'
+import { examineDataDirectory, examineNode, examinePort } from '../examine-machine.ts'
+import { jsonLine, plain } from '../plain.ts'
 import { waitUntilConnected } from '../wait-until-connected.ts'
 
 const MARKS = { ok: ['green', '✓'], warning: ['yellow', '!'], error: ['red', '✗'] } as const
@@ -14,7 +17,7 @@ export const command: Command = {
   summary: 'Look for what would keep the gateway from working: problem, cause, fix.',
   usage: '[--config <file>]',
   description:
-    'Checks the machine and the configuration, then joins each network as a gateway would, on a free port and with an empty store of its own, and lets each adapter examine itself. Exits 1 when there is an error.',
+    'Checks the machine and the configuration. Where the gateway runs already, it is asked for the state of its networks. Otherwise each network is joined as a gateway would, on free ports and with an empty store of its own that is removed afterwards, and each adapter examines itself. Exits 1 when there is an error.',
   options: CONFIG_OPTION,
   positionals: { minimum: 0, maximum: 0 },
   async run(input) {
@@ -23,107 +26,112 @@ export const command: Command = {
     const show = (part: string, finding: Finding) => {
       failed ||= finding.status === 'error'
       if (input.json) {
-        input.print(JSON.stringify({ part, ...finding }))
+        input.print(jsonLine({ part, ...finding }))
         return
       }
       const [color, mark] = MARKS[finding.status]
-      input.print(`${style(color, mark)} ${part.padEnd(10)} ${finding.check}: ${finding.message}`)
-      if (finding.fix && finding.status !== 'ok') input.print(`${' '.repeat(13)}fix: ${finding.fix}`)
+      input.print(`${style(color, mark)} ${part.padEnd(10)} ${finding.check}: ${plain(finding.message)}`)
+      if (finding.fix && finding.status !== 'ok') input.print(`${' '.repeat(13)}fix: ${plain(finding.fix)}`)
     }
-    for (const finding of [nodeVersion(), await dataDirectory(loaded), await port(loaded)])
-      show('gateway', finding)
-    for await (const [network, finding] of examineNetworks(loaded, input.signal)) show(network, finding)
+    show('gateway', examineNode())
+    show('gateway', await examineDataDirectory(dataDirectory(loaded)))
+    const { finding, gateway } = await examinePort(loaded.config)
+    show('gateway', finding)
+    const findings = gateway
+      ? examineRunning(gateway.url, input.signal)
+      : examineNetworks(loaded, input.signal)
+    for await (const [network, found] of findings) show(network, found)
     return failed ? EXIT.failed : EXIT.done
   },
 }
 
-function nodeVersion(): Finding {
-  const major = Number(process.versions.node.split('.')[0])
-  const good = major >= 24
+/** As the gateway chooses it: in the sandbox nothing is kept unless a folder is named. */
+function dataDirectory({ config, networks }: LoadedConfig): string | null {
+  const sandboxOnly = networks.every((network) => network.config === 'sandbox')
+  return config.data.directory ?? (sandboxOnly ? null : 'data')
+}
+
+interface NetworkState {
+  network: string
+  state: string
+  reason?: string | null | undefined
+  userAction?: string | null | undefined
+}
+
+function connection({ state, reason, userAction }: NetworkState): Finding {
+  if (state === 'connected') return { check: 'connection', status: 'ok', message: 'connected' }
   return {
-    check: 'node',
-    status: good ? 'ok' : 'error',
-    message: `runs on Node ${process.versions.node}`,
-    ...(good ? {} : { fix: 'run it through npm (npm start), which brings Node 24, or install Node 24' }),
+    check: 'connection',
+    status: 'error',
+    message: `${state}${reason ? `: ${reason}` : ''}`,
+    ...(userAction ? { fix: userAction } : {}),
   }
 }
 
-async function dataDirectory({ config }: LoadedConfig): Promise<Finding> {
-  const path = config.data.directory
-  if (path === undefined)
-    return { check: 'data', status: 'ok', message: 'no folder named; the default is used' }
-  try {
-    await mkdir(dirname(resolve(path)), { recursive: true })
-    await access(dirname(resolve(path)), constants.W_OK)
-    return { check: 'data', status: 'ok', message: `${path} can be written` }
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    return {
-      check: 'data',
-      status: 'error',
-      message: `${path} cannot be written (${code})`,
-      fix: 'give the gateway’s user write access, or set data.directory',
-    }
-  }
-}
-
-async function port({ config }: LoadedConfig): Promise<Finding> {
-  const { host, port: wanted } = config.server
-  return new Promise((done) => {
-    const server = createServer()
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      done({
-        check: 'port',
-        status: 'warning',
-        message: `${host}:${wanted} cannot be listened on (${error.code})`,
-        fix:
-          error.code === 'EADDRINUSE'
-            ? 'a gateway may be running already; otherwise set server.port'
-            : 'set server.host and server.port',
-      }),
-    )
-    server.listen(wanted, host, () =>
-      server.close(() => done({ check: 'port', status: 'ok', message: `${host}:${wanted} is free` })),
-    )
-  })
+async function* examineRunning(url: string, signal: AbortSignal): AsyncGenerator<[string, Finding]> {
+  const { networks } = await createApi(url).get<{ networks: NetworkState[] }>('/v1/networks', { signal })
+  for (const state of networks) yield [state.network, connection(state)]
 }
 
 async function* examineNetworks(
   loaded: LoadedConfig,
   signal: AbortSignal,
 ): AsyncGenerator<[string, Finding]> {
-  const networks = loaded.config.networks
-  const running = await startGateway({
-    values: {
-      ...loaded.config,
-      networks,
-      server: { ...loaded.config.server, port: 0, publicUrl: undefined },
-      data: {},
-    },
-    environment: {},
-    log: createLog({ level: 'silent' }),
-  })
+  const directory = await mkdtemp(join(tmpdir(), 'causeway-doctor-'))
   try {
-    await waitUntilConnected(running.gateway.networks, { signal, timeoutMs: 15_000 })
-    for (const { network, state, reason, userAction } of running.gateway.networks.list()) {
-      yield [
-        network,
-        state === 'connected'
-          ? { check: 'connection', status: 'ok', message: 'connected' }
-          : {
-              check: 'connection',
-              status: 'error',
-              message: `${state}${reason ? `: ${reason}` : ''}`,
-              ...(userAction ? { fix: userAction } : {}),
-            },
-      ]
-      const findings =
-        (await running.gateway.networks
-          .get(network)
-          ?.adapter.doctor?.examine(AbortSignal.any([signal, AbortSignal.timeout(15_000)]))) ?? []
-      for (const finding of findings) yield [network, finding]
+    const running = await startGateway({
+      values: {
+        ...loaded.config,
+        server: { ...loaded.config.server, host: '127.0.0.1', port: 0, publicUrl: undefined },
+        data: { directory },
+        networks: Object.fromEntries(
+          loaded.networks.map((network) => [network.name, besideOthers(network, loaded)]),
+        ),
+      },
+      environment: variablesOfNetworks(loaded.networks),
+      log: createLog({ level: 'silent' }),
+    })
+    try {
+      await waitUntilConnected(running.gateway.networks, { signal, timeoutMs: 15_000 })
+      for (const status of running.gateway.networks.list()) {
+        yield [status.network, connection(status)]
+        const doctor = running.gateway.networks.get(status.network)?.adapter.doctor
+        const limit = AbortSignal.any([signal, AbortSignal.timeout(15_000)])
+        for (const finding of (await doctor?.examine(limit)) ?? []) yield [status.network, finding]
+      }
+    } finally {
+      await running.stop()
     }
   } finally {
-    await running.stop()
+    await rm(directory, { recursive: true, force: true })
   }
+}
+
+/** The network's settings, changed so that the node neither takes ports that are meant for the gateway nor announces itself. */
+function besideOthers({ name, config }: ConfiguredNetwork, loaded: LoadedConfig): unknown {
+  const settings = loaded.config.networks[name]
+  if (typeof settings !== 'object' || typeof config !== 'object' || config === null) return settings
+  const { listen, announce } = config as { listen?: unknown; announce?: unknown }
+  return {
+    ...settings,
+    ...(isTexts(listen) ? { listen: listen.map(onFreePort) } : {}),
+    ...(isTexts(announce) ? { announce: [] } : {}),
+  }
+}
+
+/** The multiaddr with port 0, which takes any. */
+function onFreePort(address: string): string {
+  return address.replace(/\/(tcp|udp)\/\d+/, '/$1/0')
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+/** Secrets of networks come from the environment again; the rest of it is in the loaded configuration. */
+function variablesOfNetworks(networks: readonly ConfiguredNetwork[]): NodeJS.ProcessEnv {
+  const names = networks.flatMap(({ definition }) =>
+    definition.manifest.environment.flatMap(({ name }) => [name, `${name}_FILE`]),
+  )
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]))
 }

@@ -1,5 +1,6 @@
 import { startGateway } from '../../main.ts'
-import { CONFIG_OPTION, type Command, configOption, EXIT, style, text, UsageError } from '../command.ts'
+import { CONFIG_OPTION, type Command, configOption, count, EXIT, style } from '../command.ts'
+import { findGateway } from '../find-gateway.ts'
 import { waitUntilConnected } from '../wait-until-connected.ts'
 
 export const command: Command = {
@@ -13,12 +14,10 @@ export const command: Command = {
   },
   positionals: { minimum: 0, maximum: 0 },
   async run(input) {
-    const port = text(input, 'port')
-    if (port !== undefined && !/^\d{1,5}$/.test(port))
-      throw new UsageError('--port takes a number from 0 to 65535')
-    const environment = { ...process.env, ...(port === undefined ? {} : { CAUSEWAY_PORT: port }) }
-    const running = await startGateway({ ...configOption(input), environment })
-    const { gateway, url, sandboxes } = running
+    const port = count(input, 'port', { minimum: 0, maximum: 65_535 })
+    const environment = { ...process.env, ...(port === undefined ? {} : { CAUSEWAY_PORT: String(port) }) }
+    const running = await startGateway({ ...configOption(input), environment }).catch(explainBusyPort)
+    const { gateway, url, sandboxes, config } = running
     await waitUntilConnected(gateway.networks, { signal: input.signal, timeoutMs: 20_000 })
     const networks = gateway.networks.list()
     if (input.json) {
@@ -33,7 +32,7 @@ export const command: Command = {
         input.print(
           style(
             ['bold', 'yellow'],
-            'SANDBOX: these networks are local stand-ins on this machine; nothing leaves it and nothing is kept',
+            `SANDBOX: networks marked so are local stand-ins on this machine; ${sandboxMeaning(networks, config.data.directory)}`,
           ),
         )
       }
@@ -62,4 +61,27 @@ export const command: Command = {
     await running.stop()
     return EXIT.done
   },
+}
+
+function sandboxMeaning(networks: readonly { sandbox: boolean }[], directory: string | undefined): string {
+  if (!networks.every(({ sandbox }) => sandbox)) return 'the others are real'
+  return directory === undefined
+    ? 'nothing leaves it and nothing is kept'
+    : `nothing leaves it; what the gateway took is kept in ${directory}`
+}
+
+async function explainBusyPort(
+  error: NodeJS.ErrnoException & { address?: string; port?: number },
+): Promise<never> {
+  if (error.code !== 'EADDRINUSE' || error.port === undefined) throw error
+  const host = error.address ?? '127.0.0.1'
+  const who = (await findGateway(host, error.port))
+    ? 'another gateway runs there'
+    : 'another program listens there'
+  throw new Error(
+    `port ${error.port} of ${host} is taken: ${who}; use --port <n>, or --port 0 for any free one`,
+    {
+      cause: error,
+    },
+  )
 }

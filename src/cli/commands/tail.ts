@@ -17,7 +17,12 @@ export const command: Command = {
     const client = await openWallet(input)
     const after = text(input, 'after')
     input.note(`waiting for messages to ${client.account}; stop with Ctrl-C`)
-    const stream = client.messages({ signal: input.signal, ...(after === undefined ? {} : { after }) })
+    const stream = client.messages({
+      signal: input.signal,
+      ...(after === undefined ? {} : { after }),
+      onRetry: (error, pauseMs) =>
+        input.note(`${error?.message ?? 'the gateway ended the stream'}; again in ${pauseMs / 1000} s`),
+    })
     for await (const entry of stream) printMessage(input, entry)
     return EXIT.done
   },
