@@ -165,7 +165,7 @@ export function createGateway(parts: GatewayParts): Gateway {
 function networkAddresses(networks: Networks): NetworkAddresses {
   return {
     derived: (wallet) =>
-      networks.list().flatMap(({ network }) => {
+      networks.names().flatMap((network) => {
         const running = networks.get(network)
         const address = running?.adapter.identity?.addressOf(wallet)
         return running && address

@@ -78,6 +78,57 @@ test('a restart makes a new instance; the old one is not listened to any more', 
   await expect(gateway.networks.restart('xmtp')).rejects.toMatchObject({ code: 'network-unknown' })
 })
 
+test('restarts that come at once follow each other: every instance is started once, and the last one runs', async () => {
+  const started: unknown[] = []
+  const stopped: unknown[] = []
+  const network = scripted({
+    start: async (context) => {
+      started.push(context)
+      context.state({ state: 'connected' })
+    },
+    stop: async () => {
+      const instance = started.at(-1)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      stopped.push(instance)
+    },
+  })
+  const gateway = await open({ waku: network })
+  await Promise.all([gateway.networks.restart('waku'), gateway.networks.restart('waku')])
+  expect(network.instances).toBe(3)
+  expect(new Set(started).size).toBe(3)
+  expect(stopped).toEqual(started.slice(0, 2))
+  expect(started.at(-1)).toBe(network.context())
+  expect(states(gateway)).toEqual({ waku: 'connected' })
+})
+
+test('a restart ends a start that hangs', async () => {
+  const network = scripted({ start: () => new Promise(() => {}) })
+  const gateway = await open({ waku: network }, true)
+  void gateway.networks.restart('waku')
+  void gateway.networks.restart('waku')
+  await waitFor(() => network.instances === 3)
+  network.script.start = undefined
+  await gateway.networks.restart('waku')
+  expect(states(gateway)).toEqual({ waku: 'connected' })
+})
+
+test('an adapter that fails to describe itself takes neither the list nor the others with it', async () => {
+  const [waku, trtc] = [scripted(), scripted()]
+  const gateway = await open({ waku, trtc })
+  const { adapter } = gateway.networks.get('waku')!
+  const fail = () => {
+    throw new Error('cannot tell')
+  }
+  Object.assign(adapter, { capabilities: fail, describe: fail, identity: { ownAddress: fail } })
+  expect(gateway.networks.names()).toEqual(['waku', 'trtc'])
+  gateway.networks.list()
+  expect(gateway.networks.list()).toMatchObject([
+    { network: 'waku', state: 'connected', address: null, description: {}, capabilities: { history: false } },
+    { network: 'trtc', state: 'connected', capabilities: { maxFrameBytes: 100_000 } },
+  ])
+  expect(gateway.problems.length).toBe(3)
+})
+
 test('each adapter has storage and a folder of its own', async () => {
   const [waku, trtc] = [scripted(), scripted()]
   const gateway = await open({ waku, trtc })

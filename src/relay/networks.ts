@@ -5,6 +5,7 @@ import type {
   AdapterContext,
   AdapterDefinition,
   AdapterLog,
+  Capabilities,
   Clock,
   DeliverResult,
   Inbound,
@@ -14,6 +15,7 @@ import type {
 import type { AdapterStore } from '../store/port.ts'
 import { withDeadline } from './deadline.ts'
 import { RelayError } from './errors.ts'
+import { createSerializer } from './serializer.ts'
 import type { NetworkStatus, Networks } from './types.ts'
 
 /** How long `start` waits for first attempts, and `restart` for an adapter to stop. Slower ones go on by themselves. */
@@ -54,6 +56,20 @@ interface Entry {
   since: number
   /** Grows with each restart: what an earlier instance still says is not listened to. */
   generation: number
+  /** Questions about itself that it has failed to answer, so that each is logged once. */
+  failed: Set<string>
+}
+
+/** What is assumed of an adapter that cannot say what it can. */
+const NOTHING_KNOWN: Capabilities = {
+  maxFrameBytes: 0,
+  echo: false,
+  history: false,
+  lookup: false,
+  idempotentSend: false,
+  ephemeral: false,
+  reachesAnyone: false,
+  sharedAddresses: false,
 }
 
 /**
@@ -65,6 +81,8 @@ export function createNetworks(options: NetworksOptions): Networks {
   const listeners = new Set<(network: string, report: StateReport) => void>()
   const entries = new Map<string, Entry>()
   const stopping = new AbortController()
+  /** Restarts of one network follow each other, so that every instance is started once and stopped once. */
+  const inTurn = createSerializer()
   for (const setup of options.adapters) {
     if (entries.has(setup.name)) throw new RangeError(`two networks are named "${setup.name}"`)
     entries.set(setup.name, newEntry(setup, 0))
@@ -78,6 +96,7 @@ export function createNetworks(options: NetworksOptions): Networks {
       report: { state: 'starting' },
       since: clock.now(),
       generation,
+      failed: new Set(),
     }
   }
 
@@ -123,8 +142,8 @@ export function createNetworks(options: NetworksOptions): Networks {
   }
 
   /** The first attempt. An adapter that breaks its contract by rejecting is reported, and stays stopped. */
-  async function startOne(name: string): Promise<void> {
-    const entry = entries.get(name)!
+  async function startOne(entry: Entry): Promise<void> {
+    const { name } = entry.setup
     try {
       await entry.adapter.start(stopping.signal)
     } catch (error) {
@@ -147,9 +166,23 @@ export function createNetworks(options: NetworksOptions): Networks {
     }
   }
 
-  function statusOf({ setup, adapter, report, since }: Entry): NetworkStatus {
+  /** What an adapter says of itself; one that fails to must not take the status of the others with it. */
+  function ask<T>(entry: Entry, what: string, question: () => T, otherwise: T): T {
+    try {
+      return question()
+    } catch (error) {
+      if (!entry.failed.has(what)) {
+        entry.failed.add(what)
+        options.log(entry.setup.name).error({ error }, `the adapter failed to tell its ${what}`)
+      }
+      return otherwise
+    }
+  }
+
+  function statusOf(entry: Entry): NetworkStatus {
+    const { setup, adapter, report, since } = entry
     const { manifest } = setup.definition
-    const capabilities = adapter.capabilities()
+    const capabilities = ask(entry, 'capabilities', () => adapter.capabilities(), NOTHING_KNOWN)
     return {
       ...report,
       network: setup.name,
@@ -158,33 +191,42 @@ export function createNetworks(options: NetworksOptions): Networks {
       sandbox: setup.sandbox,
       capabilities,
       limits: { maxFrameBytes: Math.min(manifest.limits.maxFrameBytes, capabilities.maxFrameBytes) },
-      address: adapter.identity?.ownAddress() ?? null,
-      description: adapter.describe?.() ?? {},
+      address: ask(entry, 'address', () => adapter.identity?.ownAddress() ?? null, null),
+      description: ask(entry, 'description', () => adapter.describe?.() ?? {}, {}),
     }
+  }
+
+  /** Puts a new instance in the place of the running one, and begins to start it once the old one has stopped. */
+  async function replace(network: string): Promise<{ starting: Promise<void> }> {
+    const entry = entries.get(network)
+    if (!entry || stopping.signal.aborted) {
+      throw new RelayError('network-unknown', 'No network of this name runs here')
+    }
+    const next = newEntry(entry.setup, entry.generation + 1)
+    entries.set(network, next)
+    setState(network, { state: 'starting' })
+    await stopOne(entry)
+    return { starting: stopping.signal.aborted ? Promise.resolve() : startOne(next) }
   }
 
   return {
     list: () => [...entries.values()].map(statusOf),
+    names: () => [...entries.keys()],
     get(network) {
       const entry = entries.get(network)
       return entry && { name: network, definition: entry.setup.definition, adapter: entry.adapter }
     },
     async restart(network) {
-      const entry = entries.get(network)
-      if (!entry || stopping.signal.aborted) {
-        throw new RelayError('network-unknown', 'No network of this name runs here')
-      }
-      entries.set(network, newEntry(entry.setup, entry.generation + 1))
-      setState(network, { state: 'starting' })
-      await stopOne(entry)
-      await startOne(network)
+      // The start itself is waited for outside of the turn: a start that hangs is what the next restart is to end.
+      const { starting } = await inTurn(network, () => replace(network))
+      await starting
     },
     async start() {
       const waited = new AbortController()
       const patience = clock.sleep(PATIENCE_MS, waited.signal).catch((error: unknown) => {
         if (!waited.signal.aborted) throw error
       })
-      await Promise.race([Promise.all([...entries.keys()].map(startOne)), patience])
+      await Promise.race([Promise.all([...entries.values()].map(startOne)), patience])
       waited.abort()
       await patience
     },

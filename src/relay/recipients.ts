@@ -25,17 +25,10 @@ export interface Resolver {
 
 export function createResolver(context: RelayContext, ranking: Ranking): Resolver {
   const { directory, networks } = context
-  let names: readonly string[] | null = null
-
-  /** The set of networks does not change while a gateway runs, and a full status is costly to ask for. */
-  function networkNames(): readonly string[] {
-    names ??= networks.list().map(({ network }) => network)
-    return names
-  }
 
   /** Addresses of a wallet that this gateway does not serve, on networks where its own gateway may hear. */
   function reachable(wallet: string): { network: string; address: string }[] {
-    return networkNames().flatMap((network) => {
+    return networks.names().flatMap((network) => {
       const { adapter, definition } = networks.get(network) ?? {}
       const open = definition?.manifest.federates && adapter?.capabilities().reachesAnyone
       const address = open && adapter?.identity?.addressOf(wallet)
@@ -75,7 +68,7 @@ export function createResolver(context: RelayContext, ranking: Ranking): Resolve
           wallet,
           route,
           endpoints,
-          networks: networkNames(),
+          networks: networks.names(),
           ranking,
           heardAt: inbound ? { network: via, address: inbound.to } : null,
           now: receivedAt,

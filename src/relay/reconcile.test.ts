@@ -150,6 +150,31 @@ test('one walk at a time, and a walk that hangs ends with its signal', async () 
   expect(most).toBe(1)
 })
 
+test('an adapter that fails to tell what it can does not end the walks of the others', async () => {
+  let walks = 0
+  const waku = scripted({
+    history: {
+      // biome-ignore lint/correctness/useYield: this network kept nothing
+      async *walk() {
+        walks++
+      },
+      find: async () => null,
+    },
+  })
+  const trtc = scripted()
+  const gateway = await bench.gateway({
+    name: 'gw-a',
+    networks: { waku: waku.definition, trtc: trtc.definition },
+    wallets: [],
+    settings: { reconcileIntervalMs: 20 },
+  })
+  gateway.networks.get('trtc')!.adapter.capabilities = () => {
+    throw new Error('cannot tell')
+  }
+  const before = walks
+  await waitFor(() => walks >= before + 3, { what: 'three more walks' })
+})
+
 test('a network without history is walked in no time; an unknown one is an error', async () => {
   const network = scripted()
   const gateway = await bench.gateway({ name: 'gw-a', networks: { waku: network.definition }, wallets: [] })

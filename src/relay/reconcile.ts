@@ -92,19 +92,29 @@ export function createReconciler(context: RelayContext, hear: Relay['hear']): Re
   }
 
   async function everyInterval(): Promise<void> {
-    try {
-      for (;;) {
+    for (;;) {
+      try {
         await clock.sleep(settings.reconcileIntervalMs, ended.signal)
-        for (const { network, state } of networks.list()) if (state === 'connected') inBackground(network)
+      } catch (error) {
+        if (!ended.signal.aborted) log.error({ error }, 'the reconcile timer failed')
+        return
       }
+      walkConnected()
+    }
+  }
+
+  /** Whatever goes wrong here is over with the next interval. */
+  function walkConnected(): void {
+    try {
+      for (const { network, state } of networks.list()) if (state === 'connected') inBackground(network)
     } catch (error) {
-      if (!ended.signal.aborted) log.error({ error }, 'the reconcile timer failed')
+      log.error({ error }, 'a round of walks could not be begun')
     }
   }
 
   return {
     async start() {
-      for (const { network } of networks.list()) await lastWalk(network)
+      for (const network of networks.names()) await lastWalk(network)
       const timer: Promise<void> = everyInterval().finally(() => running.delete(timer))
       running.add(timer)
     },

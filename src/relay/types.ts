@@ -47,8 +47,10 @@ export interface ClientReceipt {
 
 /** The running adapters, as the relay and the HTTP API see them. */
 export interface Networks {
-  /** In the configured order. */
+  /** In the configured order. Asks every adapter about itself: not for hot paths. */
   list(): NetworkStatus[]
+  /** In the configured order. The same as long as the gateway runs. */
+  names(): readonly string[]
   get(network: string): RunningNetwork | undefined
   restart(network: string): Promise<void>
   start(): Promise<void>
