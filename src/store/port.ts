@@ -165,7 +165,8 @@ export interface EnvelopeStore {
   }): Promise<ConversationSummary[]>
 }
 
-export interface AcceptRecord {
+/** An envelope or parcel as it came. */
+export interface ArrivedEnvelope {
   id: Uint8Array
   /** 1 envelope, 2 opaque parcel. */
   kind: 1 | 2
@@ -186,6 +187,9 @@ export interface AcceptRecord {
   /** `http`, `socket` or a network. */
   via: string
   receivedAt: number
+}
+
+export interface AcceptRecord extends ArrivedEnvelope {
   monotonic: number
   inbox: { wallet: string; direction: 'received' | 'sent' }[]
   deliveries: NewDelivery[]
@@ -214,23 +218,8 @@ export type AcceptResult =
   | { outcome: 'accepted'; seq: number; deliveries: Delivery[] }
   | { outcome: 'duplicate'; seq: number; deliveries: Delivery[] }
 
-export interface StoredEnvelope {
+export interface StoredEnvelope extends ArrivedEnvelope {
   seq: number
-  id: Uint8Array
-  kind: 1 | 2
-  mode: 'sealed' | 'opaque' | 'hop'
-  from: string
-  device: Uint8Array
-  conversation: Uint8Array
-  contentType: string
-  flags: number
-  created: number
-  expiresAt: number
-  bytes: Uint8Array
-  certificate: Uint8Array | null
-  trace: Uint8Array
-  via: string
-  receivedAt: number
   /** Wallets in whose inbox it is, sender included. */
   wallets: string[]
 }
