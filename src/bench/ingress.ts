@@ -192,7 +192,7 @@ async function honoLeg(format: Format, count: number): Promise<Record<string, nu
 }
 
 function sizes(count: number) {
-  return { count, inFlight: IN_FLIGHT, warmup: Math.ceil(count / 4) }
+  return { count, inFlight: IN_FLIGHT, warmup: Math.ceil(count / 2) }
 }
 
 function submission(format: Format, sealed: Uint8Array, token: string): Buffer {
