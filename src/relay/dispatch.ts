@@ -136,14 +136,16 @@ export function createDispatcher(
     envelope: StoredEnvelope,
   ): Promise<LaneOutcome | 'resend'> {
     const { retry } = settings
-    if (item.attempt >= retry.maxAttempts) return give(item, 'dead', 'attempts-exhausted:uncertain')
+    // A send without a try left is looked for all the same: it may have arrived.
+    const isLast = item.attempt >= retry.maxAttempts
+    const sendAgain = async () => (isLast ? give(item, 'dead', 'attempts-exhausted:uncertain') : 'resend')
     const capabilities = adapter.capabilities()
-    if (capabilities.idempotentSend) return 'resend'
+    if (capabilities.idempotentSend && !isLast) return 'resend'
     const delivery = await store.getDelivery(item.id)
     if (delivery?.state !== 'uncertain') return 'done'
     const { history } = adapter
     if (!history || !capabilities.lookup) {
-      if (item.waited || !(capabilities.echo || capabilities.history)) return 'resend'
+      if (item.waited || !(capabilities.echo || capabilities.history)) return sendAgain()
       item.waited = true
       return { retryAt: clock.now() + retryDelay(retry, 1, random.fraction()), wakes: false }
     }
@@ -151,7 +153,7 @@ export function createDispatcher(
       const intent = await transmitter.intentFor(delivery, envelope, adapter)
       const limits = { milliseconds: settings.sendTimeoutMs, graceMs: OBEY_MS, signal: tools.hardStop }
       const receipt = await withDeadline(clock, limits, (signal) => history.find(intent, signal))
-      if (receipt === null) return 'resend'
+      if (receipt === null) return sendAgain()
       const remoteIds = 'remoteIds' in receipt ? receipt.remoteIds : []
       return await acknowledge(item, ['uncertain'], remoteIds, 'found')
     } catch (error) {
@@ -207,7 +209,9 @@ export function createDispatcher(
   async function answeredLate(delivery: Delivery, receipt: Receipt): Promise<void> {
     if (!('remoteIds' in receipt)) return
     try {
-      await record(delivery, ['uncertain'], receipt.remoteIds, 'late')
+      // It may come before the timeout is written, after another try has begun, or when all were given up.
+      const from: DeliveryMove['from'] = ['dispatching', 'uncertain', 'pending', 'dead']
+      if (await record(delivery, from, receipt.remoteIds, 'late')) await fallback.carried(delivery)
     } catch (error) {
       log.error(
         { network: delivery.network, delivery: delivery.id, error },

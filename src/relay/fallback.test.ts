@@ -2,8 +2,9 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { AdapterError } from '../adapter/index.ts'
 import { waitFor } from '../adapter/testing/wait.ts'
-import { createPerson, FALLBACK, RelayBench, seal, type TestGateway } from './testing/bench.ts'
+import { createPerson, FALLBACK, RelayBench, SETTINGS, seal, type TestGateway } from './testing/bench.ts'
 import { failure, type Script, scripted } from './testing/scripted.ts'
+import type { RelaySettings } from './types.ts'
 
 let bench = new RelayBench()
 afterEach(async () => {
@@ -15,7 +16,7 @@ const LATE = { ...FALLBACK, fallbackAfterMs: 60_000 }
 
 async function setUp(
   scripts: { trtc?: Script; waku?: Script; xmtp?: Script },
-  options: { route?: typeof FALLBACK; path?: string } = {},
+  options: { route?: typeof FALLBACK; path?: string; settings?: Partial<RelaySettings> } = {},
 ) {
   const [alice, bob] = [createPerson(), createPerson()]
   const networks = Object.fromEntries(
@@ -29,6 +30,7 @@ async function setUp(
     wallets: [alice, bob],
     route: options.route ?? LATE,
     path: options.path,
+    settings: options.settings,
   })
   const { id, bytes } = await seal(alice, [bob])
   await gateway.submit(alice, bytes)
@@ -114,6 +116,28 @@ test('an uncertain send does not move on before its time', async () => {
     waku: {},
   })
   await reach(gateway, id, { trtc: 'acknowledged', waku: 'superseded' })
+  expect(networks.waku!.sends).toEqual([])
+})
+
+test('an answer that comes after its time ends the route', async () => {
+  const answers: (() => void)[] = []
+  const { gateway, id, networks } = await setUp(
+    {
+      trtc: {
+        send: () => new Promise((resolve) => answers.push(() => resolve({ remoteIds: ['late'] }))),
+        capabilities: { echo: true },
+      },
+      waku: { start: async (context) => context.state({ state: 'connecting' }) },
+    },
+    {
+      route: FALLBACK,
+      settings: { sendTimeoutMs: 100, retry: { ...SETTINGS.retry, scheduleMs: [60_000], maxMs: 60_000 } },
+    },
+  )
+  await reach(gateway, id, { trtc: 'uncertain', waku: 'pending' })
+  answers[0]!()
+  await reach(gateway, id, { trtc: 'acknowledged', waku: 'superseded' })
+  networks.waku!.context().state({ state: 'connected' })
   expect(networks.waku!.sends).toEqual([])
 })
 

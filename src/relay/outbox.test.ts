@@ -3,8 +3,9 @@ import { afterEach, expect, test } from 'vitest'
 import { AdapterError } from '../adapter/index.ts'
 import { waitFor } from '../adapter/testing/wait.ts'
 import { toHex } from '../envelope/index.ts'
+import { createSqliteStore } from '../store/sqlite/index.ts'
 import { transactionIdOf } from './route.ts'
-import { createPerson, type GatewayOptions, RelayBench, seal } from './testing/bench.ts'
+import { createPerson, type GatewayOptions, RelayBench, SETTINGS, seal } from './testing/bench.ts'
 import { failure, type Script, scripted, scriptedAddress } from './testing/scripted.ts'
 
 let bench = new RelayBench()
@@ -215,6 +216,43 @@ test('an adapter that ignores its signal loses its slot; its late answer still c
   answer()
   expect(await reaches(id, 'acknowledged')).toMatchObject({ remoteIds: ['late'] })
   expect(network.sends.length).toBe(1)
+})
+
+test('an answer that comes while the timeout is being written counts', async () => {
+  let answer = () => {}
+  const store = createSqliteStore({ path: ':memory:' })
+  const moveDelivery = store.moveDelivery
+  store.moveDelivery = async (move) => {
+    if (move.to === 'uncertain') {
+      answer()
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    return moveDelivery(move)
+  }
+  const { send, reaches, network } = await setUp(
+    { send: () => new Promise((resolve) => (answer = () => resolve({ remoteIds: ['late'] }))) },
+    { settings: { sendTimeoutMs: 30 }, store },
+  )
+  expect(await reaches(await send(), 'acknowledged')).toMatchObject({ remoteIds: ['late'], attempt: 1 })
+  expect(network.sends.length).toBe(1)
+})
+
+test('the last try is looked for before it is given up, and a later answer still counts', async () => {
+  let answer = () => {}
+  let lookups = 0
+  const { send, reaches } = await setUp(
+    {
+      send: () => new Promise((resolve) => (answer = () => resolve({ remoteIds: ['late'] }))),
+      history: { async *walk() {}, find: async () => (++lookups === 1 ? { remoteIds: ['found'] } : null) },
+    },
+    { settings: { sendTimeoutMs: 30, retry: { ...SETTINGS.retry, maxAttempts: 1 } } },
+  )
+  expect(await reaches(await send(), 'acknowledged')).toMatchObject({ remoteIds: ['found'], attempt: 1 })
+  const second = await send()
+  expect(await reaches(second, 'dead')).toMatchObject({ reason: 'attempts-exhausted:uncertain', attempt: 1 })
+  answer()
+  await reaches(second, 'acknowledged')
+  expect(lookups).toBe(2)
 })
 
 test('a provision that fails has sent nothing; it is made once for an address', async () => {
