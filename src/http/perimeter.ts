@@ -32,7 +32,9 @@ export function perimeter(services: HttpServices): MiddlewareHandler<AppEnv> {
     const startedAt = clock.monotonic()
     const inboundId = context.req.header('x-request-id')
     context.set('services', services)
-    context.set('requestId', inboundId && REQUEST_ID.test(inboundId) ? inboundId : randomUUID())
+    // Ids stand in the log as they are. Session tokens look like secrets and are scrubbed there; the operator's may be any text.
+    const isUsable = inboundId && REQUEST_ID.test(inboundId) && inboundId !== settings.adminToken
+    context.set('requestId', isUsable ? inboundId : randomUUID())
     context.set('address', clientAddress(context.env?.incoming, settings.trustProxy))
 
     if (isPreflight(context)) context.res = new Response(null, { status: 204 })
