@@ -10,6 +10,8 @@ import type { GatewayInput, Usage } from './processes/gateway.ts'
 import { shuffled } from './statistics.ts'
 
 const IN_FLIGHT = 64
+const SENDERS = 16
+const RECIPIENTS = 4
 const BATCH = 32
 const BATCH_CONNECTIONS = 8
 const SOCKETS = 8
@@ -208,7 +210,7 @@ function accepted({ status, body }: { status: number; body: Buffer }, expected =
   if (status !== expected) throw new Error(`answered ${status}: ${body.toString().slice(0, 500)}`)
 }
 
-/** A gateway of HTTP alone, and people of it: `IN_FLIGHT` senders and as many recipients. */
+/** A gateway of HTTP alone, and people of it. */
 async function withGateway<Value>(
   signatures: boolean,
   use: (server: Child, url: string, people: { senders: Person[]; recipients: Person[] }) => Promise<Value>,
@@ -226,24 +228,24 @@ async function withGateway<Value>(
       signatures,
       networks: {},
     } satisfies GatewayInput)
-    const people = await signInPeople(url, IN_FLIGHT * 2)
+    const people = await signInPeople(url, SENDERS + RECIPIENTS)
     return await use(server, url, {
-      senders: people.slice(0, IN_FLIGHT),
-      recipients: people.slice(IN_FLIGHT),
+      senders: people.slice(0, SENDERS),
+      recipients: people.slice(SENDERS),
     })
   } finally {
     await server.stop()
   }
 }
 
-/** Envelopes by caller: number `n` is sent by sender `n mod 64` to the recipient in the same place. */
+/** Number `n` is sent by the sender in place `n` modulo their number; recipients take turns likewise. */
 function envelopesOf(
   { senders, recipients }: { senders: Person[]; recipients: Person[] },
   count: number,
 ): Uint8Array[] {
   return Array.from({ length: count }, (_, number) => {
     const place = number % senders.length
-    return makeEnvelope(senders[place]!, recipients[place]!.wallet)
+    return makeEnvelope(senders[place]!, recipients[number % recipients.length]!.wallet)
   })
 }
 
@@ -251,7 +253,7 @@ function httpLeg(format: Format, count: number, signatures: boolean): Promise<Re
   return withGateway(signatures, async (server, url, people) => {
     const plan = sizes(count)
     const requests = envelopesOf(people, plan.count + plan.warmup).map((sealed, number) =>
-      submission(format, sealed, people.senders[number % IN_FLIGHT]!.token),
+      submission(format, sealed, people.senders[number % SENDERS]!.token),
     )
     const lines = await connections(url, IN_FLIGHT)
     const result = await loaded(server, plan, async (number, caller) => {
@@ -272,7 +274,7 @@ function batchLeg(count: number, signatures: boolean): Promise<Record<string, nu
     const requests = Array.from({ length: plan.count + plan.warmup }, (_, number) => {
       const place = number % senders.length
       const batch = Array.from({ length: BATCH }, () =>
-        makeEnvelope(senders[place]!, recipients[place]!.wallet),
+        makeEnvelope(senders[place]!, recipients[number % recipients.length]!.wallet),
       )
       const headers = { 'content-type': 'application/cbor', authorization: `Bearer ${senders[place]!.token}` }
       return requestBytes('/v1/envelopes/batch', encode(batch), headers)
@@ -301,7 +303,7 @@ function socketLeg(count: number, signatures: boolean): Promise<Record<string, n
     const socketOf = (place: number) => sockets[place % SOCKETS]!
     await Promise.all(people.senders.map(({ token }, place) => socketOf(place).attach(token)))
     const result = await loaded(server, plan, (number) => {
-      const place = number % IN_FLIGHT
+      const place = number % SENDERS
       return socketOf(place).submit(people.senders[place]!.wallet, envelopes[number]!)
     })
     await Promise.all(sockets.map((socket) => socket.close()))
