@@ -7,7 +7,7 @@ import type { Identity, NetworkAddresses } from './identity/types.ts'
 import { createLiveHub, type LiveHub } from './live/hub.ts'
 import type { Log } from './observability/log.ts'
 import type { Metrics } from './observability/metrics.ts'
-import { createNetworks, createRelay, createSignatureVerifier } from './relay/index.ts'
+import { createNetworks, createRelay, createSignatureVerifier, IDS_KEPT_MS } from './relay/index.ts'
 import type { Networks, Relay, RelaySettings } from './relay/types.ts'
 import { runAll } from './run-all.ts'
 import type { Route, Store } from './store/port.ts'
@@ -141,7 +141,12 @@ export function createGateway(parts: GatewayParts): Gateway {
       pruning = setInterval(() => {
         const now = clock.now()
         store
-          .prune({ envelopesBefore: now - parts.retentionMs, aliasesBefore: now - parts.retentionMs, now })
+          .prune({
+            envelopesBefore: now - parts.retentionMs,
+            aliasesBefore: now - parts.retentionMs,
+            idsBefore: now - IDS_KEPT_MS,
+            now,
+          })
           .catch((error: unknown) => log.error({ err: error }, 'removing what is over its time failed'))
       }, PRUNE_INTERVAL_MS)
       pruning.unref()

@@ -13,6 +13,11 @@ export const relayProblems: Record<RelayErrorCode, ProblemEntry> = {
     title: 'The envelope was created in the future',
     fix: 'Set the clock of the device; up to 120 seconds ahead are tolerated.',
   },
+  'envelope-too-old': {
+    status: 422,
+    title: 'The envelope was created more than a year ago',
+    fix: 'Seal it anew. The gateway no longer knows whether it has taken an envelope of that age before.',
+  },
   'envelope-too-many-recipients': {
     status: 422,
     title: 'The envelope has more recipients than this gateway takes',

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { simulatorAddress } from '../../adapters/simulator/index.ts'
 import { waitFor } from '../adapter/testing/wait.ts'
@@ -12,6 +13,7 @@ import {
   toHex,
 } from '../envelope/index.ts'
 import type { InboxItem } from '../store/port.ts'
+import { IDS_KEPT_MS } from './checks.ts'
 import { AdmissionError } from './parts.ts'
 import {
   createPerson,
@@ -61,6 +63,7 @@ async function setUp() {
 
 test.each<[string, (now: number) => SealOptions]>([
   ['envelope-expired', (now) => ({ created: now - 10_000, ttl: 9 })],
+  ['envelope-too-old', (now) => ({ created: now - 400 * 24 * 60 * 60 * 1000 })],
   ['envelope-from-future', (now) => ({ created: now + 125_000 })],
   ['envelope-mode-unsupported', () => ({ flags: FLAGS.hop })],
 ])('%s', async (code, options) => {
@@ -285,4 +288,34 @@ test('a note to oneself is one item and goes to one’s own endpoints', async ()
     [toHex(id), 'received'],
   ])
   expect((await gateway.deliveries(id)).length).toBe(1)
+})
+
+test('a copy that comes after its envelope was removed is a duplicate', async () => {
+  const [alice, bob] = [createPerson(), createPerson()]
+  const path = join(await bench.folder(), 'causeway.db')
+  const definition = { name: 'gw-a', networks: { waku: bench.network() }, path }
+  const first = await bench.gateway({ ...definition, wallets: [alice, bob] })
+  const { id, bytes } = await seal(alice, [bob])
+  await first.submit(alice, bytes)
+  const later = Date.now() + 1_000
+  const limits = { envelopesBefore: later, aliasesBefore: later, idsBefore: later - IDS_KEPT_MS, now: later }
+  await waitFor(async () => {
+    await first.store.prune(limits)
+    return (await first.store.getEnvelope(id)) === null
+  })
+  await first.stop()
+
+  const { relay, inbox, store } = await bench.gateway({ ...definition, wallets: [] })
+  const heard = await relay.hear('waku', {
+    frame: nativeFrame(alice, bytes),
+    remoteId: 'an old message of the network',
+    to: null,
+    from: null,
+    via: 'history',
+    remoteTime: null,
+    transactionId: null,
+  })
+  expect(heard).toEqual({ outcome: 'duplicate', id: toHex(id) })
+  expect(await inbox(bob)).toEqual([])
+  expect(await store.deliveriesOf(id)).toEqual([])
 })

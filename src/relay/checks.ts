@@ -23,6 +23,17 @@ export interface Entry {
   monotonic: number
 }
 
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/**
+ * How long after receipt the id of an envelope must be known, milliseconds. By then every further copy of it is refused for
+ * its age; the day between is for clocks.
+ */
+export const IDS_KEPT_MS = 400 * DAY_MS
+
+/** An envelope that was created longer ago is refused: its id may have been taken and forgotten. */
+const MAX_AGE_MS = IDS_KEPT_MS - DAY_MS
+
 const DEVICE_REFUSALS: Record<
   Exclude<DeviceStatus, 'certified'>,
   { code: RelayErrorCode; message: string }
@@ -48,7 +59,7 @@ export function requireSealed({ flags }: EnvelopeHeader): void {
 
 /** What an envelope is checked for, each refusal with its own code. */
 export interface Checks {
-  /** Clock and ttl, and the number of recipients. */
+  /** Clock, age and ttl, and the number of recipients. */
   times(entry: Entry): void
   /** The sender certified the device, and the device signed the envelope. */
   sender(entry: Entry): Promise<void>
@@ -72,6 +83,12 @@ export function createChecks(context: RelayContext, frames: Frames): Checks {
     }
     if (created > now + settings.maxFutureMs) {
       throw new RelayError('envelope-from-future', 'created lies in the future; set the clock of the device')
+    }
+    if (created < now - MAX_AGE_MS) {
+      throw new RelayError(
+        'envelope-too-old',
+        'The envelope was created more than a year ago, so it may have been taken before; seal it anew',
+      )
     }
     if (ttl !== 0 && created + ttl * 1000 <= now) {
       throw new RelayError('envelope-expired', 'The envelope has outlived its ttl; seal it anew')

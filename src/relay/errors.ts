@@ -4,6 +4,8 @@ export type RelayErrorCode =
   | 'envelope-expired'
   /** `created` lies further ahead of this gateway's clock than it tolerates. */
   | 'envelope-from-future'
+  /** So old that its id may have been taken and forgotten. */
+  | 'envelope-too-old'
   | 'envelope-too-many-recipients'
   /** This copy lacks the key wraps of a recipient, so that the recipient could not open it. */
   | 'envelope-wraps-missing'

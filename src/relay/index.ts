@@ -1,4 +1,5 @@
 /** The relay: takes envelopes in, keeps them, and carries them to every endpoint by its route. */
+export { IDS_KEPT_MS } from './checks.ts'
 export { RelayError, type RelayErrorCode } from './errors.ts'
 export { createNetworks, type NetworkSetup, type NetworksOptions } from './networks.ts'
 export { type Admission, AdmissionError, type AdmissionRequest, type RelayParts } from './parts.ts'

@@ -3,11 +3,20 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 /** Wallet ids kept in memory; beyond it the memory starts anew. */
 const REMEMBERED_WALLETS = 50_000
 
+/** How exactly it is known when a wallet or conversation was used last, so that a busy one costs no write a message. Milliseconds. */
+export const USE_RESOLUTION_MS = 24 * 60 * 60 * 1000
+
+/** `usedAt`: Unix milliseconds, at most {@link USE_RESOLUTION_MS} behind. Null: it has signed in here and stays for ever. */
+interface KnownWallet {
+  id: number
+  usedAt: number | null
+}
+
 /** One connection with its prepared statements. Lives in the writer's thread, and in nobody else's. */
 export class Database {
   readonly connection: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
-  readonly #walletIds = new Map<string, number>()
+  readonly #wallets = new Map<string, KnownWallet>()
 
   constructor(connection: DatabaseSync) {
     this.connection = connection
@@ -42,38 +51,59 @@ export class Database {
     return Number(this.#prepared(sql).run(...parameters).lastInsertRowid)
   }
 
-  /** Id of a wallet, or null when it was never seen. */
+  /** Id of a wallet, or null when it is not known. */
   findWallet(wallet: string): number | null {
-    const known = this.#walletIds.get(wallet)
-    if (known !== undefined) return known
-    const found = this.row<{ id: number }>('SELECT id FROM wallets WHERE wallet = ?', wallet)
-    return found === null ? null : this.#remember(wallet, found.id)
+    return this.#wallet(wallet)?.id ?? null
   }
 
-  /** Id of a wallet, made when it is new. */
-  walletId(wallet: string): number {
-    return (
-      this.findWallet(wallet) ??
-      this.#remember(wallet, this.insert('INSERT INTO wallets (wallet) VALUES (?)', wallet))
-    )
+  /** Id of a wallet, made when it is new, for something that happened at `at` (Unix milliseconds) and refers to it. */
+  walletId(wallet: string, at: number): number {
+    const known = this.#wallet(wallet)
+    if (known === null) {
+      const id = this.insert('INSERT INTO wallets (wallet, used_at) VALUES (?, ?)', wallet, at)
+      return this.#remember(wallet, { id, usedAt: at }).id
+    }
+    const { id, usedAt } = known
+    if (usedAt !== null && usedAt < at - USE_RESOLUTION_MS) {
+      this.run('UPDATE wallets SET used_at = ? WHERE id = ?', at, id)
+      this.#remember(wallet, { id, usedAt: at })
+    }
+    return id
   }
 
-  /** Id of a conversation, made when it is new. */
-  conversationId(conversation: Uint8Array): number {
-    return (
-      this.findConversation(conversation) ??
-      this.insert('INSERT INTO conversations (conversation) VALUES (?)', conversation)
-    )
+  /** Id of a wallet that acts here itself, made when it is new. It is never removed. */
+  memberId(wallet: string): number {
+    const known = this.#wallet(wallet)
+    if (known !== null && known.usedAt === null) return known.id
+    const id = known?.id ?? this.insert('INSERT INTO wallets (wallet) VALUES (?)', wallet)
+    if (known !== null) this.run('UPDATE wallets SET used_at = NULL WHERE id = ?', id)
+    return this.#remember(wallet, { id, usedAt: null }).id
+  }
+
+  /** Id of a conversation, made when it is new, for an envelope that came at `at` (Unix milliseconds). */
+  conversationId(conversation: Uint8Array, at: number): number {
+    const known = this.#conversation(conversation)
+    if (known === null) {
+      return this.insert('INSERT INTO conversations (conversation, used_at) VALUES (?, ?)', conversation, at)
+    }
+    if (known.usedAt < at - USE_RESOLUTION_MS) {
+      this.run('UPDATE conversations SET used_at = ? WHERE id = ?', at, known.id)
+    }
+    return known.id
   }
 
   findConversation(conversation: Uint8Array): number | null {
-    const sql = 'SELECT id FROM conversations WHERE conversation = ?'
-    return this.row<{ id: number }>(sql, conversation)?.id ?? null
+    return this.#conversation(conversation)?.id ?? null
+  }
+
+  /** To be called when wallets were removed. */
+  forgetWallets(): void {
+    this.#wallets.clear()
   }
 
   /** Undoes everything since `SAVEPOINT <savepoint>`, or the whole transaction. What was remembered of it goes too. */
   rollback(savepoint?: string): void {
-    this.#walletIds.clear()
+    this.#wallets.clear()
     if (savepoint === undefined) {
       if (this.inTransaction) this.run('ROLLBACK')
       return
@@ -87,10 +117,21 @@ export class Database {
     this.connection.close()
   }
 
-  #remember(wallet: string, id: number): number {
-    if (this.#walletIds.size >= REMEMBERED_WALLETS) this.#walletIds.clear()
-    this.#walletIds.set(wallet, id)
-    return id
+  #wallet(wallet: string): KnownWallet | null {
+    const known = this.#wallets.get(wallet)
+    if (known !== undefined) return known
+    const found = this.row<KnownWallet>('SELECT id, used_at AS usedAt FROM wallets WHERE wallet = ?', wallet)
+    return found === null ? null : this.#remember(wallet, found)
+  }
+
+  #remember(wallet: string, known: KnownWallet): KnownWallet {
+    if (this.#wallets.size >= REMEMBERED_WALLETS) this.#wallets.clear()
+    this.#wallets.set(wallet, known)
+    return known
+  }
+
+  #conversation(conversation: Uint8Array): { id: number; usedAt: number } | null {
+    return this.row('SELECT id, used_at AS usedAt FROM conversations WHERE conversation = ?', conversation)
   }
 
   #prepared(sql: string): StatementSync {

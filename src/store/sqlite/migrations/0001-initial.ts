@@ -10,16 +10,22 @@
 export const name = 'initial'
 
 export const sql = `
--- Wallets and conversations by small integers, so that the indexes that name them stay narrow. Rows are never removed.
+-- Wallets and conversations by small integers, so that the indexes that name them stay narrow. Both are removed when nothing
+-- names them any more; AUTOINCREMENT: then their id stays unused.
+-- used_at: when an envelope named it last, up to a day behind; NULL for a wallet that has signed in, which stays.
 CREATE TABLE wallets (
-  id INTEGER PRIMARY KEY,
-  wallet TEXT NOT NULL UNIQUE
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  wallet TEXT NOT NULL UNIQUE,
+  used_at INTEGER
 ) STRICT;
+CREATE INDEX wallets_by_use ON wallets (used_at) WHERE used_at IS NOT NULL;
 
 CREATE TABLE conversations (
-  id INTEGER PRIMARY KEY,
-  conversation BLOB NOT NULL UNIQUE
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  conversation BLOB NOT NULL UNIQUE,
+  used_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX conversations_by_use ON conversations (used_at);
 
 -- Identity ------------------------------------------------------------------------------------------------------------
 
@@ -79,7 +85,8 @@ CREATE TABLE prekeys (
   -- Not the key alone: it is public, and whoever published it first under a name of their own would keep its owner out.
   PRIMARY KEY (wallet_id, device, key_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX prekeys_by_device ON prekeys (wallet_id, device, suite, not_before);
+-- With not_after, so that the newest are found without reading the keys themselves.
+CREATE INDEX prekeys_by_device ON prekeys (wallet_id, device, suite, not_before, not_after);
 CREATE INDEX prekeys_by_expiry ON prekeys (not_after);
 
 CREATE TABLE endpoints (
@@ -104,7 +111,7 @@ CREATE TABLE routes (
 -- AUTOINCREMENT: a seq is never given out twice, whatever is pruned.
 -- holders: ids of the wallets that have it in their inbox, a JSON array; found from here without an index on the inbox.
 -- The first two checkpoints of every journey, accepted and persisted, are columns here and not rows of checkpoints.
--- A row whose bytes are NULL is what pruning leaves of an envelope while its id must stay taken.
+-- A row whose bytes are NULL is what pruning leaves of an envelope while its id must stay taken; it names nothing else.
 CREATE TABLE envelopes (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   id BLOB NOT NULL UNIQUE,
@@ -249,13 +256,14 @@ CREATE TABLE adapter_values (
   PRIMARY KEY (network, key)
 ) STRICT, WITHOUT ROWID;
 
--- One row. pruned: envelopes that are gone; pruned_through: highest seq among them.
+-- One row. pruned: envelopes that are gone; pruned_through: highest seq among them; pruned_wallets: wallets that are gone.
 CREATE TABLE totals (
   only INTEGER PRIMARY KEY CHECK (only = 1),
   pruned INTEGER NOT NULL,
-  pruned_through INTEGER NOT NULL
+  pruned_through INTEGER NOT NULL,
+  pruned_wallets INTEGER NOT NULL
 ) STRICT;
-INSERT INTO totals VALUES (1, 0, 0);
+INSERT INTO totals VALUES (1, 0, 0, 0);
 
 CREATE TABLE probes (at INTEGER NOT NULL) STRICT;
 `

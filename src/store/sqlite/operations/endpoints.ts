@@ -4,7 +4,7 @@ import type { Database } from '../database.ts'
 
 /** `taken` when another wallet has the address and either of the two wants it for itself. */
 export function putEndpoint(database: Database, endpoint: StoredEndpoint): 'done' | 'taken' {
-  const walletId = database.walletId(endpoint.wallet)
+  const walletId = database.memberId(endpoint.wallet)
   const exclusive = endpoint.exclusive ? 1 : 0
   const other = database.row(
     `SELECT 1 FROM endpoints WHERE network = ? AND address = ? AND wallet_id <> ? AND (exclusive = 1 OR ? = 1) LIMIT 1`,
@@ -57,7 +57,7 @@ export function walletsAt(
 export function putRoute(database: Database, { wallet, route }: { wallet: string; route: Route }): void {
   database.run(
     'INSERT INTO routes (wallet_id, route) VALUES (?, ?) ON CONFLICT (wallet_id) DO UPDATE SET route = excluded.route',
-    database.walletId(wallet),
+    database.memberId(wallet),
     JSON.stringify(route),
   )
 }

@@ -37,7 +37,7 @@ export function completeChallenge(
 ): 'done' | 'used' | 'conflict' {
   const { challengeId, entry, session } = input
   if (database.row('SELECT 1 FROM challenges WHERE id = ?', challengeId) === null) return 'used'
-  const walletId = database.walletId(entry.wallet)
+  const walletId = database.memberId(entry.wallet)
   const last = database.row<{ seq: number | null }>(
     'SELECT max(seq) AS seq FROM key_log WHERE wallet_id = ?',
     walletId,
@@ -74,7 +74,7 @@ function putSession(database: Database, session: StoredSession): void {
   database.run(
     `INSERT INTO sessions (token_hash, wallet_id, account, device, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
     session.tokenHash,
-    database.walletId(session.wallet),
+    database.memberId(session.wallet),
     session.account,
     session.device,
     session.createdAt,
@@ -113,7 +113,7 @@ const MAX_PREKEYS_OF_DEVICE = 256
 export function putPrekeys(database: Database, prekeys: StoredPrekey[]): void {
   const devices = new Map<string, { walletId: number; device: Uint8Array }>()
   for (const prekey of prekeys) {
-    const walletId = database.walletId(prekey.wallet)
+    const walletId = database.memberId(prekey.wallet)
     devices.set(`${walletId} ${Buffer.from(prekey.device).toString('hex')}`, {
       walletId,
       device: prekey.device,

@@ -1,10 +1,12 @@
 import type { Checkpoint } from '../../port.ts'
 import type { Database } from '../database.ts'
+import type { Moment } from './operation.ts'
 
 /** Appends checkpoints to the journey of a kept envelope; those of one that is unknown or pruned have nowhere to go. */
 export function addCheckpoints(
   database: Database,
   { envelopeId, checkpoints }: { envelopeId: Uint8Array; checkpoints: Checkpoint[] },
+  { at }: Moment,
 ): void {
   const envelope = database.row<{ seq: number }>(
     'SELECT seq FROM envelopes WHERE id = ? AND bytes IS NOT NULL',
@@ -16,7 +18,7 @@ export function addCheckpoints(
       database,
       envelope.seq,
       checkpoint,
-      checkpoint.wallet === null ? null : database.walletId(checkpoint.wallet),
+      checkpoint.wallet === null ? null : database.walletId(checkpoint.wallet, at),
     )
   }
 }

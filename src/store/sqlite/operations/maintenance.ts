@@ -1,57 +1,84 @@
 /** Pruning in slices, counts, and the readiness probe. */
 import type { DeliveryState, PruneLimits, StoreStatistics } from '../../port.ts'
-import type { Database } from '../database.ts'
+import { type Database, USE_RESOLUTION_MS } from '../database.ts'
 import { deliveryIds, OPEN } from './deliveries.ts'
 import { lastSeq } from './envelopes.ts'
+import { appendCheckpoint } from './journey.ts'
 import type { Moment } from './operation.ts'
 
 /** Rows that one slice takes. It lasts a few milliseconds, and other operations get their turn between two slices. */
 const SLICE = 200
 
-/** Deletions of one slice each; the first parameter is the limit named, the second the size of a slice. */
+/** Why a delivery was given up when its envelope was over its time. */
+const RETENTION = 'retention'
+
+type Before = (limits: PruneLimits, database: Database) => number
+
+/** Deletions of one slice each, in this order. The first parameter is the time before which rows go, the second the size of a slice. */
 const DELETIONS = {
-  // An id stays taken after its envelope is gone, for as long as networks may still deliver it again.
   ids: {
-    limit: 'aliasesBefore',
+    before: ({ idsBefore }) => idsBefore,
     sql: `DELETE FROM envelopes WHERE seq IN (
             SELECT seq FROM envelopes WHERE bytes IS NULL AND received_at < ? ORDER BY received_at LIMIT ?)`,
   },
   // Aliases stand in order of arrival, so the old ones are the first ones.
   aliases: {
-    limit: 'aliasesBefore',
+    before: ({ aliasesBefore }) => aliasesBefore,
     sql: `DELETE FROM aliases WHERE at < ? AND number IN (SELECT number FROM aliases ORDER BY number LIMIT ?)`,
   },
   pairs: {
-    limit: 'envelopesBefore',
+    before: ({ envelopesBefore }) => envelopesBefore,
     sql: `DELETE FROM pairs WHERE (network, address, peer_id) IN (
             SELECT network, address, peer_id FROM pairs WHERE last_at < ? LIMIT ?)`,
   },
+  conversations: {
+    before: unusedBefore,
+    sql: `DELETE FROM conversations WHERE id IN (SELECT id FROM conversations WHERE used_at < ? LIMIT ?)`,
+  },
+  wallets: {
+    before: unusedBefore,
+    sql: `DELETE FROM wallets WHERE id IN (SELECT id FROM wallets WHERE used_at < ? LIMIT ?)`,
+  },
   challenges: {
-    limit: 'now',
+    before: ({ now }) => now,
     sql: 'DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at <= ? LIMIT ?)',
   },
   sessions: {
-    limit: 'now',
+    before: ({ now }) => now,
     sql: `DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE expires_at <= ? LIMIT ?)`,
   },
   prekeys: {
-    limit: 'now',
+    before: ({ now }) => now,
     sql: `DELETE FROM prekeys WHERE (wallet_id, device, key_id) IN
       (SELECT wallet_id, device, key_id FROM prekeys WHERE not_after <= ? LIMIT ?)`,
   },
-} as const satisfies Record<string, { limit: keyof PruneLimits; sql: string }>
+} as const satisfies Record<string, { before: Before; sql: string }>
 
 export type DeletableTable = keyof typeof DELETIONS
 
 export const DELETABLE_TABLES = Object.keys(DELETIONS) as DeletableTable[]
+
+/**
+ * A wallet or conversation that was used last before this time is named by no envelope that is kept, and by no pair: those are
+ * younger, and `used_at` is at most its resolution behind them.
+ */
+function unusedBefore({ envelopesBefore }: PruneLimits, database: Database): number {
+  const sql = 'SELECT min(received_at) AS receivedAt FROM envelopes WHERE bytes IS NOT NULL'
+  const oldest = database.row<{ receivedAt: number | null }>(sql)?.receivedAt ?? envelopesBefore
+  return Math.min(oldest, envelopesBefore) - USE_RESOLUTION_MS
+}
 
 /** Removes one slice of rows that are over their time. `more`: there may be others. */
 export function pruneTable(
   database: Database,
   { table, limits }: { table: DeletableTable; limits: PruneLimits },
 ): { removed: number; more: boolean } {
-  const deletion = DELETIONS[table]
-  const removed = database.run(deletion.sql, limits[deletion.limit], SLICE)
+  const { sql, before } = DELETIONS[table]
+  const removed = database.run(sql, before(limits, database), SLICE)
+  if (table === 'wallets' && removed > 0) {
+    database.forgetWallets()
+    database.run('UPDATE totals SET pruned_wallets = pruned_wallets + ?', removed)
+  }
   return { removed, more: removed === SLICE }
 }
 
@@ -62,18 +89,27 @@ export interface EnvelopeCursor {
 }
 
 export interface EnvelopeSlice {
-  removed: { envelopes: number; inbox: number; deliveries: number; checkpoints: number }
+  removed: {
+    envelopes: number
+    inbox: number
+    deliveries: number
+    checkpoints: number
+    /** Not removed but given up. */
+    deliveriesEnded: number
+  }
   /** Where the next slice starts; null when there is none. */
   next: EnvelopeCursor | null
 }
 
 /**
- * Removes the content of old envelopes that have no open delivery, with their inbox items, deliveries and journeys. The id
- * stays as a row without bytes. The cursor steps over envelopes that must stay.
+ * Removes the content of old envelopes, with their inbox items, deliveries and journeys. The id stays as a row without bytes.
+ * An envelope with open deliveries has them ended first and goes when it is looked at again, so that what works on one of
+ * them at this moment still finds it. The cursor steps over it.
  */
 export function pruneEnvelopes(
   database: Database,
   { before, after }: { before: number; after: EnvelopeCursor | null },
+  moment: Moment,
 ): EnvelopeSlice {
   const from = after ?? { receivedAt: Number.MIN_SAFE_INTEGER, seq: 0 }
   const old = database.rows<EnvelopeCursor & { holders: string }>(
@@ -84,20 +120,24 @@ export function pruneEnvelopes(
     from.seq,
     SLICE,
   )
-  const removed = { envelopes: 0, inbox: 0, deliveries: 0, checkpoints: 0 }
+  const removed = { envelopes: 0, inbox: 0, deliveries: 0, checkpoints: 0, deliveriesEnded: 0 }
   let through = 0
   for (const { seq, holders } of old) {
-    const ids = deliveryIds(seq)
-    if (
-      database.row(`SELECT 1 FROM deliveries WHERE id BETWEEN ? AND ? AND ${OPEN} LIMIT 1`, ...ids) !== null
-    )
-      continue
+    const ended = endDeliveries(database, seq, moment)
+    removed.deliveriesEnded += ended
+    if (ended > 0) continue
     for (const walletId of JSON.parse(holders) as number[]) {
       removed.inbox += database.run('DELETE FROM inbox WHERE wallet_id = ? AND seq = ?', walletId, seq)
     }
-    removed.deliveries += database.run('DELETE FROM deliveries WHERE id BETWEEN ? AND ?', ...ids)
+    const [first, last] = deliveryIds(seq)
+    removed.deliveries += database.run('DELETE FROM deliveries WHERE id BETWEEN ? AND ?', first, last)
     removed.checkpoints += database.run('DELETE FROM checkpoints WHERE seq = ?', seq)
-    database.run(`UPDATE envelopes SET bytes = NULL, certificate = NULL, trace = x'' WHERE seq = ?`, seq)
+    database.run(
+      `UPDATE envelopes SET bytes = NULL, certificate = NULL, trace = x'', device = x'', content_type = '', holders = '[]',
+         from_id = 0, conversation_id = 0
+       WHERE seq = ?`,
+      seq,
+    )
     removed.envelopes += 1
     through = Math.max(through, seq)
   }
@@ -109,10 +149,26 @@ export function pruneEnvelopes(
   return { removed, next: last === undefined ? null : { receivedAt: last.receivedAt, seq: last.seq } }
 }
 
+/** Gives up what could not be sent for as long as envelopes are kept: nobody waits for it any more. Answers how many there were. */
+function endDeliveries(database: Database, seq: number, { at, monotonic }: Moment): number {
+  const open = database.rows<{ id: number; walletId: number; network: string }>(
+    `SELECT id, wallet_id AS walletId, network FROM deliveries WHERE id BETWEEN ? AND ? AND ${OPEN}`,
+    ...deliveryIds(seq),
+  )
+  for (const { id, walletId, network } of open) {
+    const sql = `UPDATE deliveries SET state = 'dead', reason = ?, next_at = NULL, updated_at = ? WHERE id = ?`
+    database.run(sql, RETENTION, at, id)
+    const step = { name: 'dispatched', status: 'failure', detail: RETENTION } as const
+    appendCheckpoint(database, seq, { ...step, at, monotonic, deliveryId: id, network }, walletId)
+  }
+  return open.length
+}
+
 /** Reads counters that are kept up to date by every write; nothing is scanned. */
 export function statistics(database: Database): StoreStatistics {
   const totals = database.row<{ pruned: number; wallets: number; bytes: number }>(
-    `SELECT pruned, (SELECT ifnull(max(id), 0) FROM wallets) AS wallets,
+    `SELECT pruned,
+       ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'wallets'), 0) - pruned_wallets AS wallets,
        (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size) AS bytes
      FROM totals`,
   )
