@@ -23,6 +23,11 @@ export const relayProblems: Record<RelayErrorCode, ProblemEntry> = {
     title: 'The envelope has more recipients than this gateway takes',
     fix: 'Send it in several envelopes.',
   },
+  'envelope-conversation-mismatch': {
+    status: 422,
+    title: 'The envelope names a conversation that is not that of its sender and recipient',
+    fix: 'To one recipient, use the conversation that follows from the two wallets: H(causeway/dm/1, the walletKeys sorted).',
+  },
   'envelope-wraps-missing': {
     status: 422,
     title: 'The envelope lacks the keys of a recipient',

@@ -1,7 +1,9 @@
 import type { Inbound } from '../adapter/index.ts'
 import {
+  directConversation,
   EnvelopeError,
   type EnvelopeHeader,
+  equalBytes,
   FLAGS,
   type Hop,
   type SealedEnvelope,
@@ -57,9 +59,23 @@ export function requireSealed({ flags }: EnvelopeHeader): void {
   }
 }
 
+/**
+ * A pair's conversation follows from its two wallets: anyone else who names it would write into it. Throws
+ * `envelope-conversation-mismatch`. What a conversation of several follows from is not in the envelope.
+ */
+function requireOwnConversation({ from, to, conversation }: EnvelopeHeader): void {
+  const [peer] = to
+  if (to.length !== 1 || peer === undefined || equalBytes(conversation, directConversation(from, peer)))
+    return
+  throw new RelayError(
+    'envelope-conversation-mismatch',
+    'An envelope to one wallet belongs to the conversation of sender and recipient; it names another',
+  )
+}
+
 /** What an envelope is checked for, each refusal with its own code. */
 export interface Checks {
-  /** Clock, age and ttl, and the number of recipients. */
+  /** Number of recipients, conversation, clock, age and ttl. */
   times(entry: Entry): void
   /** The sender certified the device, and the device signed the envelope. */
   sender(entry: Entry): Promise<void>
@@ -75,6 +91,7 @@ export function createChecks(context: RelayContext, frames: Frames): Checks {
 
   function checkTimes({ envelope, receivedAt: now }: Entry): void {
     const { created, ttl, to } = envelope.header
+    requireOwnConversation(envelope.header)
     if (to.length > settings.maxRecipients) {
       throw new RelayError(
         'envelope-too-many-recipients',

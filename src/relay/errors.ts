@@ -7,6 +7,8 @@ export type RelayErrorCode =
   /** So old that its id may have been taken and forgotten. */
   | 'envelope-too-old'
   | 'envelope-too-many-recipients'
+  /** An envelope to one wallet names another conversation than the pair's own. */
+  | 'envelope-conversation-mismatch'
   /** This copy lacks the key wraps of a recipient, so that the recipient could not open it. */
   | 'envelope-wraps-missing'
   /** Modes `hop` and `opaque` need an enrolment that this gateway does not have. */

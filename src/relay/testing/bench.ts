@@ -79,6 +79,8 @@ export interface SealOptions {
   /** X25519 public keys; with them the envelope is encrypted, else it is signed only. */
   keys?: Uint8Array[]
   flags?: number
+  /** Default: that of the pair, or of a group. */
+  conversation?: Uint8Array
 }
 
 /** An envelope of `from`, ready to be submitted. */
@@ -88,7 +90,7 @@ export async function seal(
   options: SealOptions = {},
 ): Promise<{ id: Uint8Array; bytes: Uint8Array }> {
   const { text = 'hello', created = Date.now(), ttl = 0, keys = [], flags = 0 } = options
-  const conversation =
+  const usual =
     to.length === 1
       ? directConversation(from.wallet, to[0]!.wallet)
       : groupConversation(from.wallet, new Uint8Array(16))
@@ -98,7 +100,7 @@ export async function seal(
       from: from.wallet,
       device: from.device.publicKey,
       to: to.map(({ wallet }) => wallet),
-      conversation,
+      conversation: options.conversation ?? usual,
       contentType: 'xmtp.org/text:1.0',
       created,
       ttl,

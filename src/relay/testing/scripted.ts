@@ -6,6 +6,7 @@ import {
   AdapterError,
   type Capabilities,
   type HistoryFacet,
+  type Inbound,
   type Receipt,
   type SendIntent,
 } from '../../adapter/index.ts'
@@ -39,6 +40,20 @@ export interface Scripted {
 
 /** The address of a wallet on every scripted network. */
 export const scriptedAddress = (wallet: string) => `at:${wallet}`
+
+/** A frame as a network hands it over that tells nothing about it. */
+export function heard(frame: Uint8Array, remoteId: string, more: Partial<Inbound> = {}): Inbound {
+  return {
+    frame,
+    remoteId,
+    to: null,
+    from: null,
+    via: 'stream',
+    remoteTime: null,
+    transactionId: null,
+    ...more,
+  }
+}
 
 /** The error that a test wants from a network. */
 export function failure(...error: ConstructorParameters<typeof AdapterError>): () => Promise<never> {
