@@ -2,6 +2,7 @@ import { toHex } from '../envelope/index.ts'
 import type { Checkpoint, Delivery, StoredEnvelope } from '../store/port.ts'
 import type { Outbox } from './outbox.ts'
 import type { RelayContext } from './parts.ts'
+import { createSerializer } from './serializer.ts'
 import type { ClientReceipt } from './types.ts'
 
 /** What clients and operators read of an envelope's way, and what clients add to it. */
@@ -12,6 +13,8 @@ export interface Journeys {
 
 export function createJourneys(context: RelayContext, outbox: Outbox): Journeys {
   const { store, clock, networks } = context
+  /** What is known is read before more is noted: receipts for one envelope take turns. */
+  const inTurn = createSerializer()
 
   /** A wallet's receipts for one envelope. Counts those that are new; a repeated receipt changes nothing. */
   async function receiptsOf(
@@ -70,7 +73,7 @@ export function createJourneys(context: RelayContext, outbox: Outbox): Journeys 
         // sender's own copy was never on its way.
         if (!envelope?.wallets.includes(wallet)) continue
         if (envelope.from === wallet && envelope.wallets.length > 1) continue
-        noted += await receiptsOf(envelope, wallet, group)
+        noted += await inTurn(toHex(envelope.id), () => receiptsOf(envelope, wallet, group))
       }
       return noted
     },
