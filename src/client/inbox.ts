@@ -106,18 +106,12 @@ export function createInbox(options: {
     }
   }
 
-  async function rotate(): Promise<void> {
-    try {
-      await options.rotate()
-    } catch (error) {
-      // Yesterday's prekeys are still offered; it is tried again at the next look.
-      if (!isTransient(error)) throw error
-    }
-  }
-
   return {
     async *live(live) {
-      const rotation = setInterval(rotate, ROTATION_CHECK_MS)
+      const rotation = setInterval(() => {
+        // Earlier prekeys are offered for weeks: a failure is told, and it is tried again at the next look.
+        options.rotate().catch((error: Error) => live.onRetry?.(error, ROTATION_CHECK_MS))
+      }, ROTATION_CHECK_MS)
       try {
         for await (const event of readStream(api, live)) {
           if (event.event === 'ready') {

@@ -32,7 +32,12 @@ export async function loadSeenIds(storage: ClientStorage, capacity = 4_096): Pro
     timer = undefined
     while (dirty) {
       dirty = false
-      await storage.set(KEY, JSON.stringify([...ids]))
+      try {
+        await storage.set(KEY, JSON.stringify([...ids]))
+      } catch (error) {
+        dirty = true
+        throw error
+      }
     }
   }
 
@@ -55,12 +60,8 @@ export async function loadSeenIds(storage: ClientStorage, capacity = 4_096): Pro
       dirty = ids.delete(kept(id)) || dirty
     },
     saveSoon() {
-      timer ??= setTimeout(() => {
-        save().catch(() => {
-          // The ids are still in memory, and the next message writes them again.
-          dirty = true
-        })
-      }, GATHER_MS)
+      // A storage that refuses (full, or gone) must not stop messages: the ids stay in memory, and the next one tries again.
+      timer ??= setTimeout(() => save().catch(() => null), GATHER_MS)
     },
     save,
   }
