@@ -184,6 +184,8 @@ export function serveSocket(
   }
 
   socket.on('message', (data: RawData, isBinary: boolean) => {
+    // What had come before the connection was cut.
+    if (socket.readyState !== socket.OPEN) return
     if (!isBinary) return socket.close(CLOSE.unsupported, 'messages are binary')
     const bytes = data as Buffer
     let frame: ClientFrame
