@@ -29,6 +29,9 @@ export interface MessageContent {
   ephemeral: boolean
 }
 
+/** Nanoseconds since 1970 in a signed 64-bit field. */
+const LAST_TIME = 2n ** 63n - 1n
+
 export type ProtoMessage = proto_message.WakuMessage
 
 /** A message of payload version 0 (no encryption of Waku's own: the payload is sealed already). */
@@ -53,15 +56,16 @@ export function readMessage(pubsubTopic: string, wire: Uint8Array | Uint8ArrayLi
 }
 
 /**
- * Describes a decoded message. Returns null when it has no content topic or no payload, or a time before 1970: protobuf
- * does not write such a time back as it was read, and the message would change its hash on the way.
+ * Describes a decoded message. Returns null when it has no content topic or no payload, or a time before 1970 or over 63
+ * bits: protobuf does not write such a time back as it was read, and the message would change its hash on the way.
  */
 export function describeMessage(
   pubsubTopic: string,
   proto: ProtoMessage,
   wire: Uint8Array = proto_message.WakuMessage.encode(proto),
 ): NetworkMessage | null {
-  if (!proto.contentTopic || !proto.payload?.length || (proto.timestamp ?? 0n) < 0n) return null
+  const timestamp = proto.timestamp ?? 0n
+  if (!proto.contentTopic || !proto.payload?.length || timestamp < 0n || timestamp > LAST_TIME) return null
   const hash = messageHash(pubsubTopic, proto)
   return {
     hash,
@@ -69,7 +73,7 @@ export function describeMessage(
     pubsubTopic,
     contentTopic: proto.contentTopic,
     payload: proto.payload,
-    timestamp: proto.timestamp ?? 0n,
+    timestamp,
     ephemeral: proto.ephemeral ?? false,
     wire,
   }

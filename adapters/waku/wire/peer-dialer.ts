@@ -14,12 +14,21 @@ export interface PeerDialerOptions {
   clock: Clock
   random: Random
   log: AdapterLog
+  /**
+   * Whether a connected peer takes part, where that can be told. One that does not for a while is left and dialed anew: when a
+   * connection died in silence, the peer may go on writing into the dead one and take no notice of the new.
+   */
+  takesPart?(peer: PeerId): boolean
 }
 
 const DIAL_TIMEOUT_MS = 10_000
 
 /** How often a connection that reports no end is looked at, in milliseconds. */
-const CHECK_MS = 30_000
+const CHECK_MS = 1_000
+
+/** How long a connected peer may take no part, in milliseconds; doubled each time that it never did. */
+const FIRST_PATIENCE_MS = 5_000
+const LONGEST_PATIENCE_MS = 300_000
 
 export class PeerDialer {
   readonly #libp2p: Libp2p
@@ -52,11 +61,13 @@ export class PeerDialer {
     const { clock, redial, random, log } = this.#options
     const { signal } = this.#stopped
     let failures = 0
+    let patienceMs = FIRST_PATIENCE_MS
     while (!signal.aborted) {
       try {
         const connection = await this.#dial(address)
         failures = 0
-        await this.#untilLost(connection)
+        const tookPart = await this.#untilLost(connection, patienceMs)
+        patienceMs = tookPart ? FIRST_PATIENCE_MS : Math.min(patienceMs * 2, LONGEST_PATIENCE_MS)
       } catch (error) {
         if (signal.aborted) return
         failures += 1
@@ -84,20 +95,36 @@ export class PeerDialer {
     }
   }
 
-  /** Resolves when no connection to the peer is left. */
-  async #untilLost(connection: Connection): Promise<void> {
+  /** Resolves when no connection to the peer is left, with whether it ever took part. */
+  async #untilLost(connection: Connection, patienceMs: number): Promise<boolean> {
+    const { clock, log, takesPart } = this.#options
     const { signal } = this.#stopped
     const peer = connection.remotePeer
+    let lastPart = clock.monotonic()
+    let tookPart = takesPart === undefined
     while (!signal.aborted && this.#libp2p.getConnections(peer).length > 0) {
-      const wake = new AbortController()
-      const onDisconnect = (event: CustomEvent<PeerId>) => {
-        if (event.detail.equals(peer)) wake.abort(new Error('disconnected'))
+      if (takesPart?.(peer) ?? true) {
+        tookPart = true
+        lastPart = clock.monotonic()
+      } else if (clock.monotonic() - lastPart > patienceMs) {
+        log.info({}, 'a configured Waku peer is connected but takes no part; dialing anew')
+        for (const idle of this.#libp2p.getConnections(peer)) idle.abort(new Error('the peer takes no part'))
       }
-      this.#libp2p.addEventListener('peer:disconnect', onDisconnect)
-      const either = AbortSignal.any([signal, wake.signal])
-      await this.#options.clock.sleep(CHECK_MS, either).catch(ignoreAbort(either))
-      this.#libp2p.removeEventListener('peer:disconnect', onDisconnect)
+      await this.#pause(peer)
     }
+    return tookPart
+  }
+
+  /** A moment, or until the peer is lost. */
+  async #pause(peer: PeerId): Promise<void> {
+    const wake = new AbortController()
+    const onDisconnect = (event: CustomEvent<PeerId>) => {
+      if (event.detail.equals(peer)) wake.abort(new Error('disconnected'))
+    }
+    this.#libp2p.addEventListener('peer:disconnect', onDisconnect)
+    const either = AbortSignal.any([this.#stopped.signal, wake.signal])
+    await this.#options.clock.sleep(CHECK_MS, either).catch(ignoreAbort(either))
+    this.#libp2p.removeEventListener('peer:disconnect', onDisconnect)
   }
 }
 
