@@ -40,6 +40,13 @@ export class Relay {
     return this.#gossip.getSubscribers(this.#options.pubsubTopic).length
   }
 
+  /** Whether a peer is subscribed to the shard. */
+  has(peer: PeerId): boolean {
+    return this.#gossip
+      .getSubscribers(this.#options.pubsubTopic)
+      .some((subscriber) => subscriber.equals(peer))
+  }
+
   /** Sends a message to the peers of the shard and returns how many. A repeat is not sent again. */
   async publish(message: NetworkMessage): Promise<number> {
     const { faults } = this.#options

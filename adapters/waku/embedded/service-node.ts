@@ -48,7 +48,7 @@ export class ServiceNode {
     this.#host = host
     const { pubsubTopic, limits, clock, log, faults, archive } = options
     this.#filter = new FilterService({ pubsubTopic, limits, clock, log, ...(faults ? { faults } : {}) })
-    this.#dialer = new PeerDialer(host.libp2p, options)
+    this.#dialer = new PeerDialer(host.libp2p, { ...options, takesPart: (peer) => this.#relay.has(peer) })
     this.#relay = new Relay(host.gossip, {
       pubsubTopic,
       maxMessageBytes: limits.maxMessageBytes,
