@@ -53,6 +53,8 @@ export interface RateLimits {
    * have certified it. Null, or who has had too much and for how many milliseconds to wait.
    */
   session(session: Pick<Session, 'wallet' | 'device'>, cost?: number): SessionRefusal | null
+  /** Wallets and devices whose budget is remembered. */
+  readonly remembered: { wallets: number; devices: number }
   address: Bucket
   signIn: Bucket
   /** Webhook calls of a client address that were refused. */
@@ -75,6 +77,9 @@ export function createRateLimits(limits: HttpLimits, clock: Pick<Clock, 'monoton
       if (deviceMs > 0) return { scope: 'device', waitMs: deviceMs }
       const walletMs = wallets.take(wallet, cost)
       return walletMs > 0 ? { scope: 'wallet', waitMs: walletMs } : null
+    },
+    get remembered() {
+      return { wallets: wallets.size, devices: devices.size }
     },
     address: createBucket({ perSecond: limits.addressPerSecond, burst: limits.addressBurst, tracked }, clock),
     refusedWebhook: createBucket(
