@@ -10,6 +10,8 @@ const SLOWEST_MS = 2_000
 const GROWTH_BYTES = 64 * 1024 * 1024
 /** Failures that one input shows again at once. */
 const MINIMISED: ReadonlySet<FailureKind> = new Set(['untyped', 'forged'])
+/** Longer inputs are cut, bytes or characters: over every decoder's own limit. */
+const LONGEST = 300 * 1024
 /** Inputs that are decoded between two turns of the event loop, in which stray rejections come up. */
 const BATCH = 64
 /** Inputs that brought a new outcome are mutated further; this many are kept. */
@@ -147,8 +149,10 @@ function isSmall(input: Input): boolean {
 
 function nextInput(target: Target, corpus: readonly Input[], dice: Dice): Input {
   let input = mutate(target.format, dice.pick(corpus), dice.pick(corpus), dice)
-  while (dice.chance(0.3)) input = mutate(target.format, input, dice.pick(corpus), dice)
-  return input
+  while (dice.chance(0.3) && input.length < LONGEST)
+    input = mutate(target.format, input, dice.pick(corpus), dice)
+  if (input.length <= LONGEST || target.format.endsWith('-container')) return input
+  return input.slice(0, LONGEST)
 }
 
 async function checkSeeds(session: Session): Promise<Failure | null> {

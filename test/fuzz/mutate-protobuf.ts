@@ -70,7 +70,8 @@ export function mutateProtobuf(bytes: Uint8Array, dice: Dice, other: Uint8Array)
         if (field) field.value = editValue(field.value, dice)
     }
   }
-  return concatBytes(...fields.map((field, index) => writeField(field, index === lie ? dice : null)))
+  const parts = fields.map((item, index) => writeField(item, index === lie ? dice : null))
+  return Uint8Array.from(Buffer.concat(parts))
 }
 
 function editValue(value: bigint | Uint8Array, dice: Dice): bigint | Uint8Array {

@@ -1,6 +1,5 @@
 /** Documents as trees: what CBOR and JSON have in common, with a place for what neither allows. */
 import { decode, encode, rfc8949EncodeOptions } from 'cborg'
-import { concatBytes } from '../../src/envelope/index.ts'
 
 const textEncoder = new TextEncoder()
 
@@ -53,22 +52,27 @@ export function treeOfJson(text: string): unknown {
   }
 }
 
-/** A copy in which every map is {@link Entries}. Byte strings are shared. */
-export function treeOf(value: unknown): unknown {
-  if (value instanceof Entries)
-    return new Entries(value.list.map(([key, item]) => [treeOf(key), treeOf(item)]))
-  if (value instanceof Map) return new Entries([...value].map(([key, item]) => [treeOf(key), treeOf(item)]))
-  if (Array.isArray(value)) return value.map(treeOf)
+/** Deeper documents are left to mutations of bytes: trees are walked by recursion. */
+const DEEPEST = 500
+
+/** A copy in which every map is {@link Entries}. Byte strings are shared. Throws `RangeError` for one that is too deep. */
+export function treeOf(value: unknown, depth = 0): unknown {
+  if (depth > DEEPEST) throw new RangeError('The document nests too deep')
+  const inner = (item: unknown) => treeOf(item, depth + 1)
+  if (value instanceof Entries) return new Entries(value.list.map(([key, item]) => [inner(key), inner(item)]))
+  if (value instanceof Map) return new Entries([...value].map(([key, item]) => [inner(key), inner(item)]))
+  if (Array.isArray(value)) return value.map(inner)
+  if (typeof value === 'symbol') return null // cborg's for a break where a value should stand
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value
   if (value instanceof Raw || value instanceof Nested) return value
-  return new Entries(Object.entries(value).map(([key, item]) => [key, treeOf(item)]))
+  return new Entries(Object.entries(value).map(([key, item]) => [key, inner(item)]))
 }
 
 /** Deterministic CBOR where the tree allows it. `sloppy` leaves map keys in their order. */
 export function writeCbor(value: unknown, sloppy = false): Uint8Array {
   const parts: Uint8Array[] = []
   appendCbor(value, sloppy, parts)
-  return concatBytes(...parts)
+  return Uint8Array.from(Buffer.concat(parts))
 }
 
 function appendCbor(value: unknown, sloppy: boolean, parts: Uint8Array[]): void {
