@@ -99,6 +99,20 @@ export function stripWraps(bytes: Uint8Array, keepKeyIds: Uint8Array[]): Uint8Ar
   return encodeSealed({ ...sealed, wraps: sealed.wraps.filter((wrap) => keep.has(toHex(wrap.keyId))) })
 }
 
+/**
+ * A copy with the wraps of both, where `other` is another copy of the same envelope. Only wraps that `sealed` lists come in,
+ * so that its signature holds for all of them; id and signature stay the same. Null when `other` adds nothing.
+ */
+export function mergeWraps(sealed: SealedEnvelope, other: SealedEnvelope): Uint8Array | null {
+  if (sealed.wraps.length === sealed.wrapDigests.length || !equalBytes(sealed.id, other.id)) return null
+  const byDigest = new Map(other.wraps.map((wrap) => [toHex(wrapDigest(wrap)), wrap]))
+  for (const wrap of sealed.wraps) byDigest.set(toHex(wrapDigest(wrap)), wrap)
+  const wraps = sealed.wrapDigests.flatMap((digest) => byDigest.get(toHex(digest)) ?? [])
+  const keys = new Set(wraps.map((wrap) => toHex(wrap.keyId)))
+  if (wraps.length === sealed.wraps.length || keys.size < wraps.length) return null
+  return encodeSealed({ ...sealed, wraps })
+}
+
 function checkBodySize(suite: number, body: Uint8Array): void {
   const overhead = suite === SUITE.none ? 0 : findKeyWrapSuite(suite) ? BODY_OVERHEAD_BYTES : undefined
   if (overhead !== undefined && !PADDING_BUCKETS.includes(body.length - overhead)) {

@@ -39,8 +39,14 @@ export function startFeed({ store, live, wallet, after, pageItems, sink, onEnd }
   let newest = after
 
   const subscriber: Subscriber = {
-    item(item) {
+    item(item, completed) {
       if (state === 'ended') return false
+      if (completed) {
+        // One that was not sent yet is still to be read from the store.
+        const taken = item.seq > sent || sink.write(item)
+        if (!taken) end('slow')
+        return taken
+      }
       newest = Math.max(newest, item.seq)
       if (state === 'reading' || item.seq <= sent) return true
       sent = item.seq

@@ -5,15 +5,18 @@
 import type { InboxItem } from '../store/port.ts'
 
 export interface Subscriber {
-  /** Must not block or throw. Returns false when the subscriber takes no more; it is then removed and `dropped` called. */
-  item(item: InboxItem): boolean
+  /**
+   * Must not block or throw. Returns false when the subscriber takes no more; it is then removed and `dropped` called.
+   * `completed`: an item of before, whose envelope has got more key wraps.
+   */
+  item(item: InboxItem, completed: boolean): boolean
   /** Called once when the hub lets go of the subscriber without its asking. */
   dropped(): void
 }
 
 export interface LiveHub {
   subscribe(wallet: string, subscriber: Subscriber): () => void
-  publish(wallet: string, item: InboxItem): void
+  publish(wallet: string, item: InboxItem, completed?: boolean): void
   /** Drops every subscriber, e.g. at shutdown. */
   close(): void
   readonly subscribers: number
@@ -41,9 +44,9 @@ export function createLiveHub(): LiveHub {
       }
       return () => void remove(wallet, subscriber)
     },
-    publish(wallet, item) {
+    publish(wallet, item, completed = false) {
       for (const subscriber of byWallet.get(wallet) ?? []) {
-        if (!subscriber.item(item) && remove(wallet, subscriber)) subscriber.dropped()
+        if (!subscriber.item(item, completed) && remove(wallet, subscriber)) subscriber.dropped()
       }
     },
     close() {

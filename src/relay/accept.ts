@@ -11,6 +11,7 @@ import {
 import type { AcceptRecord, AcceptResult, Delivery, NewDelivery } from '../store/port.ts'
 import type { Arrivals } from './arrivals.ts'
 import { createChecks, type Entry, requireSealed } from './checks.ts'
+import { createCopies, publishItems } from './copies.ts'
 import { RelayError, refusalCode } from './errors.ts'
 import { encodeTrace, type Frames } from './frames.ts'
 import type { LoopGuard } from './loop-guard.ts'
@@ -37,6 +38,7 @@ export function createAcceptor(
   const { guard, arrivals, frames, outbox } = tools
   const checks = createChecks(context, frames)
   const resolver = createResolver(context, tools.ranking)
+  const copies = createCopies(context, frames)
   const strangers = createStrangers(context, { checks, resolver, frames, outbox })
   /** Copies of one envelope that come at once wait for the first: they then cost a look-up, not a verification. */
   const inTurn = createSerializer()
@@ -60,33 +62,12 @@ export function createAcceptor(
     const record = recordOf(entry, [...received, ...sent], await resolver.plan(entry, recipients))
     const result = await store.accept(record)
     if (result.outcome === 'accepted') {
-      publish(record, result.seq)
+      const stored = { ...record, seq: result.seq, wallets: record.inbox.map(({ wallet }) => wallet) }
+      frames.remember(stored)
+      publishItems(live, stored, entry.envelope.header.to)
       outbox.offer(result.deliveries)
     }
     return result
-  }
-
-  function publish(record: AcceptRecord, seq: number): void {
-    frames.remember({ ...record, seq, wallets: record.inbox.map(({ wallet }) => wallet) })
-    const { id, mode, from, conversation, contentType, flags, created, receivedAt, via, bytes, certificate } =
-      record
-    for (const { wallet, direction } of record.inbox) {
-      live.publish(wallet, {
-        seq,
-        id,
-        direction,
-        mode,
-        from,
-        conversation,
-        contentType,
-        flags,
-        created,
-        receivedAt,
-        via,
-        bytes,
-        certificate,
-      })
-    }
   }
 
   async function submit({ sealed, via, submitter }: Parameters<Acceptor['submit']>[0]): Promise<Accepted> {
@@ -106,7 +87,10 @@ export function createAcceptor(
       deliveries: deliveries.map(({ network, wallet, state }) => ({ network, wallet, state })),
     })
     const entry = entryOf(envelope, via, null, null)
-    const again = async () => accepted(true, await strangers.deliveries(entry))
+    const again = async () => {
+      await copies.complete(envelope)
+      return accepted(true, await strangers.deliveries(entry))
+    }
     return inTurn(toHex(id), () =>
       unlessTaken(id, {
         first: async () => {
@@ -153,8 +137,8 @@ export function createAcceptor(
   }
 
   async function hearFrame(network: string, inbound: Inbound): Promise<DeliverResult> {
-    const remembered = arrivals.remembered(network, inbound)
-    if (remembered) return remembered
+    const known = await arrivals.known(network, inbound)
+    if (known) return known
     const frame = decodeFrame(inbound.frame, {
       maxBytes: settings.maxEnvelopeBytes + LIMITS.frameOverheadBytes,
     })
@@ -164,7 +148,10 @@ export function createAcceptor(
     const envelope = decodeSealed(frame.bytes, { maxBytes: settings.maxEnvelopeBytes })
     requireSealed(envelope.header)
     const { id } = envelope
-    const again = () => arrivals.again(network, inbound, id, frame.bytes)
+    const again = async () => {
+      await copies.complete(envelope)
+      return arrivals.again(network, inbound, id, frame.bytes)
+    }
     return inTurn(toHex(id), () =>
       unlessTaken(id, {
         first: async () => {

@@ -94,7 +94,8 @@ export type DeliveryOutcome = 'acknowledged' | 'willRetry' | 'uncertain' | 'dead
 
 /** Where the relay hands inbox items for live subscribers, after they are durable. */
 export interface LivePublisher {
-  publish(wallet: string, item: InboxItem): void
+  /** `completed`: an item of before, whose envelope has got more key wraps. */
+  publish(wallet: string, item: InboxItem, completed?: boolean): void
 }
 
 export interface RelaySettings {

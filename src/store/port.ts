@@ -145,6 +145,8 @@ export interface EnvelopeStore {
   /** Which of the ids are taken. A look-up that saves work; `accept` decides. */
   isTaken(id: Uint8Array): Promise<boolean>
   getEnvelope(id: Uint8Array): Promise<StoredEnvelope | null>
+  /** Keeps `bytes`, a copy of the same envelope with more key wraps, in the place of the copy that is kept. */
+  mergeEnvelope(id: Uint8Array, bytes: Uint8Array): Promise<void>
   /** Id of the envelope that this network message carried. */
   envelopeOfRemote(network: string, remoteId: string): Promise<Uint8Array | null>
   /**

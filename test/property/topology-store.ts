@@ -100,6 +100,7 @@ export function createSimulatedStore(clock: Clock): SimulatedStore {
     accept: (record) => call('accept', record),
     isTaken: (id) => call('isTaken', id),
     getEnvelope: (id) => call('getEnvelope', id),
+    mergeEnvelope: (id, bytes) => call('mergeEnvelope', { id, bytes }),
     envelopeOfRemote: (network, remoteId) => call('envelopeOfRemote', { network, remoteId }),
     inbox: (query) => call('inbox', query),
     inboxBounds: () => call('inboxBounds', null),

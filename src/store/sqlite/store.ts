@@ -99,6 +99,7 @@ export function createSqliteStore(options: SqliteStoreOptions): SqliteStore {
     accept: (record) => writer.call('accept', record),
     isTaken: (id) => writer.call('isTaken', id),
     getEnvelope: (id) => writer.call('getEnvelope', id),
+    mergeEnvelope: (id, bytes) => writer.call('mergeEnvelope', { id, bytes }),
     envelopeOfRemote: (network, remoteId) => writer.call('envelopeOfRemote', { network, remoteId }),
     inbox: (query) => writer.call('inbox', query),
     inboxBounds: () => writer.call('inboxBounds', null),

@@ -161,6 +161,14 @@ function insertDelivery(
   }
 }
 
+/** Nothing happens to an envelope that was pruned. */
+export function mergeEnvelope(
+  database: Database,
+  { id, bytes }: { id: Uint8Array; bytes: Uint8Array },
+): void {
+  database.run('UPDATE envelopes SET bytes = ? WHERE id = ? AND bytes IS NOT NULL', bytes, id)
+}
+
 export function isTaken(database: Database, id: Uint8Array): boolean {
   return database.row('SELECT 1 FROM envelopes WHERE id = ?', id) !== null
 }

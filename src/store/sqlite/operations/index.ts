@@ -27,6 +27,7 @@ export const operations = {
   getRoute: reading(endpoints.getRoute),
 
   accept: writing(envelopes.accept),
+  mergeEnvelope: writing(envelopes.mergeEnvelope),
   isTaken: reading(envelopes.isTaken),
   getEnvelope: reading(envelopes.getEnvelope),
   inbox: reading(envelopes.inbox),
