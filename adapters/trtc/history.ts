@@ -1,8 +1,10 @@
 /** What the service kept: the roaming history of pairs of users, 7 days long unless the app bought more. */
 import {
   AdapterError,
+  type AddressPair,
   type Clock,
   type HistoryFacet,
+  type HistoryQuery,
   type Inbound,
   type Receipt,
   type SendIntent,
@@ -98,23 +100,24 @@ export function createHistory(options: HistoryOptions): HistoryFacet {
 
   return {
     async *walk(query, signal) {
-      const pairs = distinctPairs(query.pairs)
+      // A pair's history is the same from both ends (`SyncOtherMachine: 1`), and each pair is given once.
+      const pairs = each(query.pairs)
       const stop = new AbortController()
       const readAhead: Promise<Inbound[]>[] = []
-      const next = () => {
-        const pair = pairs.shift()
-        if (!pair) return
+      const next = async () => {
+        const { done, value: pair } = await pairs.next()
+        if (done) return
         const reading = frames(pair.local, pair.peer, query.since, AbortSignal.any([signal, stop.signal]))
         reading.catch(() => {
           // thrown to the caller when this conversation's turn comes; until then it must not count as unhandled
         })
         readAhead.push(reading)
       }
-      for (let index = 0; index < READ_AHEAD; index++) next()
       try {
+        for (let index = 0; index < READ_AHEAD; index++) await next()
         for (let reading = readAhead.shift(); reading; reading = readAhead.shift()) {
           yield* await reading
-          next()
+          await next()
         }
       } finally {
         stop.abort() // the consumer may leave early
@@ -176,8 +179,6 @@ function toInbound(message: RoamingMessage): Inbound | null {
   }
 }
 
-/** A pair's history is the same from both ends (`SyncOtherMachine: 1`), so each pair is read once. */
-function distinctPairs(pairs: { local: string; peer: string }[]): { local: string; peer: string }[] {
-  const byKey = new Map(pairs.map((pair) => [[pair.local, pair.peer].sort().join(' '), pair]))
-  return [...byKey.values()]
+async function* each(pairs: HistoryQuery['pairs']): AsyncGenerator<AddressPair, undefined> {
+  yield* pairs
 }

@@ -18,8 +18,18 @@ export interface HistoryFacet {
 export interface HistoryQuery {
   /** Unix milliseconds. */
   since: number
-  /** Pairs of addresses on this network that talked lately, for networks whose history is kept per pair. */
-  pairs: { local: string; peer: string }[]
+  /**
+   * Pairs of addresses on this network that talked lately, each once whichever side wrote, for networks whose history is kept
+   * per pair. Read them as the walk gets on, for there may be very many, and all of them: the walk counts as complete when it
+   * ends. Others leave them alone, and nothing is looked up.
+   */
+  pairs: AsyncIterable<AddressPair> | Iterable<AddressPair>
+}
+
+/** Two addresses on one network, in any order. */
+export interface AddressPair {
+  local: string
+  peer: string
 }
 
 /** Where wallets live on this network. */

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { simulatorAddress } from '../../adapters/simulator/index.ts'
 import { AdapterError, type HistoryQuery, type Inbound } from '../adapter/index.ts'
 import { waitFor } from '../adapter/testing/wait.ts'
@@ -103,10 +103,10 @@ test('the cursor is the start of the last completed walk, never the time of a me
 })
 
 test('a pair that was quiet for days is asked for too: its next message may be the one that was lost', async () => {
-  const queries: HistoryQuery[] = []
+  const asked: string[] = []
   // biome-ignore lint/correctness/useYield: this network kept nothing
   const made = await withHistory(async function* (query) {
-    queries.push(query)
+    for await (const { local, peer } of query.pairs) asked.push(local, peer)
   })
   const [alice, bob] = [createPerson(), createPerson()]
   for (const person of [alice, bob]) await made.gateway.signIn(person)
@@ -120,7 +120,38 @@ test('a pair that was quiet for days is asked for too: its next message may be t
     }),
   )
   await made.gateway.relay.reconcile('waku', AbortSignal.timeout(5_000))
-  expect(queries.at(-1)?.pairs.flatMap(({ local, peer }) => [local, peer])).toContain(address)
+  expect(asked).toContain(address)
+})
+
+test('every pair is asked for, however many there are; nothing is read for a network that does not ask', async () => {
+  const asked: string[] = []
+  let asks = false
+  // biome-ignore lint/correctness/useYield: this network kept nothing
+  const { gateway } = await withHistory(async function* (query) {
+    if (asks) for await (const { local, peer } of query.pairs) asked.push(`${local} ${peer}`)
+  })
+  const updatedAt = Date.now()
+  const place = { network: 'waku', enabled: true, source: 'derived' as const, exclusive: false, updatedAt }
+  const sender = createPerson().wallet
+  await gateway.store.putEndpoint({ ...place, wallet: sender, address: 'sender' })
+  const peers = Array.from({ length: 1_200 }, (_, index) => `peer-${index}`)
+  await Promise.all(
+    peers.map((address) =>
+      gateway.store.accept(
+        acceptRecord(address, {
+          from: sender,
+          receivedAt: updatedAt,
+          deliveries: [newDelivery(address, 'waku', { address })],
+        }),
+      ),
+    ),
+  )
+  const recentPairs = vi.spyOn(gateway.store, 'recentPairs')
+  await gateway.relay.reconcile('waku', AbortSignal.timeout(20_000))
+  expect(recentPairs).not.toHaveBeenCalled()
+  asks = true
+  await gateway.relay.reconcile('waku', AbortSignal.timeout(20_000))
+  expect(asked.toSorted()).toEqual(peers.map((peer) => `${peer} sender`).toSorted())
 })
 
 test('a walk that fails, or whose frames could not be kept, leaves the cursor where it was', async () => {

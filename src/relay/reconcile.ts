@@ -1,3 +1,5 @@
+import type { AddressPair } from '../adapter/index.ts'
+import type { PairCursor, PairPage } from '../store/port.ts'
 import { withDeadline } from './deadline.ts'
 import { RelayError } from './errors.ts'
 import type { RelayContext } from './parts.ts'
@@ -7,8 +9,8 @@ import type { Relay } from './types.ts'
 
 /** Key of the adapter store under which the start of the last completed walk stands, Unix milliseconds. */
 const CURSOR = 'relay/last-walk'
-/** Pairs of addresses that are asked for at most, the latest first. */
-const MAX_PAIRS = 1_000
+/** Pairs of addresses that are read from the store at once. */
+const PAIRS_PAGE = 500
 /**
  * How long a pair is expected to write again, milliseconds. A message that the stream lost may be the first of its pair in
  * days, so this has nothing to do with the time from which messages are asked for.
@@ -47,6 +49,16 @@ export function createReconciler(context: RelayContext, hear: Relay['hear']): Re
     return now
   }
 
+  /** Nothing is read before an adapter asks. The cursor moves only when the walk has ended, and with it all pairs were asked. */
+  async function* pairsSince(network: string, since: number): AsyncGenerator<AddressPair> {
+    let after: PairCursor | null = null
+    do {
+      const page: PairPage = await store.recentPairs({ network, since, after, limit: PAIRS_PAGE })
+      yield* page.pairs
+      after = page.next
+    } while (after)
+  }
+
   async function walkNow(network: string, signal: AbortSignal): Promise<{ heard: number; accepted: number }> {
     const { adapter } = networks.get(network) ?? {}
     if (!adapter) throw new RelayError('network-unknown', 'No network of this name runs here')
@@ -57,7 +69,7 @@ export function createReconciler(context: RelayContext, hear: Relay['hear']): Re
     // past messages which were not read yet.
     const startedAt = clock.now()
     const since = Math.max(0, (await lastWalk(network)) - settings.reconcileOverlapMs)
-    const pairs = await store.recentPairs(network, Math.max(0, startedAt - PAIR_LIFE_MS), MAX_PAIRS)
+    const pairs = pairsSince(network, Math.max(0, startedAt - PAIR_LIFE_MS))
     for await (const inbound of adapter.history.walk({ since, pairs }, signal)) {
       signal.throwIfAborted()
       const { outcome } = await hear(network, inbound)

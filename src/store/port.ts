@@ -366,8 +366,32 @@ export interface AdapterStore {
   setAdapterValue(network: string, key: string, value: string | null): Promise<void>
   /** Notes that a network message carried this envelope. */
   addAlias(network: string, remoteId: string, envelopeId: Uint8Array, at: number): Promise<void>
-  /** Pairs of addresses on `network` between which envelopes went since `since`, for per-pair histories. */
-  recentPairs(network: string, since: number, limit: number): Promise<{ local: string; peer: string }[]>
+  /**
+   * One page of the pairs of addresses on `network` between which envelopes went since `since`, each once whichever side
+   * wrote, for per-pair histories. In an order that traffic does not change, so that a walk over all pages misses none.
+   */
+  recentPairs(query: PairQuery): Promise<PairPage>
+}
+
+export interface PairQuery {
+  network: string
+  since: number
+  /** `next` of the page before; null for the first page. */
+  after: PairCursor | null
+  /** Rows that are looked at: a page may have fewer pairs. */
+  limit: number
+}
+
+export interface PairPage {
+  pairs: { local: string; peer: string }[]
+  /** Null after the last page. */
+  next: PairCursor | null
+}
+
+/** A place among the pairs of a network, made and read by the store. */
+export interface PairCursor {
+  address: string
+  peerId: number
 }
 
 export interface PruneLimits {

@@ -116,6 +116,6 @@ export function createSimulatedStore(clock: Clock): SimulatedStore {
     getAdapterValue: (network, key) => call('getAdapterValue', { network, key }),
     setAdapterValue: (network, key, value) => call('setAdapterValue', { network, key, value }),
     addAlias: (network, remoteId, envelopeId, at) => call('addAlias', { network, remoteId, envelopeId, at }),
-    recentPairs: (network, since, limit) => call('recentPairs', { network, since, limit }),
+    recentPairs: (query) => call('recentPairs', query),
   }
 }

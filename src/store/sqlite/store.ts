@@ -119,7 +119,7 @@ export function createSqliteStore(options: SqliteStoreOptions): SqliteStore {
     setAdapterValue: (network, key, value) => writer.call('setAdapterValue', { network, key, value }),
     addAlias: (network, remoteId, envelopeId, at) =>
       writer.call('addAlias', { network, remoteId, envelopeId, at }),
-    recentPairs: (network, since, limit) => writer.call('recentPairs', { network, since, limit }),
+    recentPairs: (query) => writer.call('recentPairs', query),
   }
 }
 

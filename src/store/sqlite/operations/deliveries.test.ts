@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { DeliveryState } from '../../port.ts'
+import type { DeliveryState, PairCursor, PairPage } from '../../port.ts'
 import { acceptRecord, alice, bob, endpoint, newDelivery } from '../../testing/records.ts'
 import { openStore } from '../../testing/stores.ts'
 
@@ -234,7 +234,7 @@ describe('what adapters keep', () => {
     expect(await store.envelopeOfRemote('trtc', 'hash')).toBeNull()
   })
 
-  it('gives each pair of addresses that talked once, latest first', async () => {
+  it('gives each pair of addresses that talked once, page by page', async () => {
     const store = await openStore()
     await store.putEndpoint(endpoint(alice, 'trtc', { address: 'alice on trtc' }))
     await store.putEndpoint(endpoint(bob, 'trtc', { address: 'bob on trtc' }))
@@ -242,10 +242,21 @@ describe('what adapters keep', () => {
     await store.accept(acceptRecord('one', { receivedAt: at }))
     const answer = newDelivery('two', 'trtc', { wallet: alice, address: 'alice on trtc' })
     await store.accept(acceptRecord('two', { from: bob, receivedAt: at + 5, deliveries: [answer] }))
-    const pairs = await store.recentPairs('trtc', at, 10)
-    expect(pairs).toHaveLength(1)
-    expect(Object.values(pairs[0]!).sort()).toEqual(['alice on trtc', 'bob on trtc'])
-    expect(await store.recentPairs('trtc', at + 3_600_000, 10)).toEqual([])
-    expect(await store.recentPairs('waku', at, 10)).toEqual([])
+    const carol = 'eip155:*:0xcccccccccccccccccccccccccccccccccccccccc'
+    await store.putEndpoint(endpoint(carol, 'trtc', { address: 'carol on trtc' }))
+    await store.accept(acceptRecord('three', { from: carol, receivedAt: at + 9 }))
+    const pairsSince = async (network: string, since: number) => {
+      const found: string[] = []
+      let after: PairCursor | null = null
+      do {
+        const page: PairPage = await store.recentPairs({ network, since, after, limit: 1 })
+        found.push(...page.pairs.map((pair) => Object.values(pair).sort().join(', ')))
+        after = page.next
+      } while (after)
+      return found
+    }
+    expect(await pairsSince('trtc', at)).toEqual(['alice on trtc, bob on trtc', 'bob on trtc, carol on trtc'])
+    expect(await pairsSince('trtc', at + 3_600_000)).toEqual([])
+    expect(await pairsSince('waku', at)).toEqual([])
   })
 })
