@@ -5,7 +5,7 @@ import { cursorsOf } from '../../../src/http/cursor.ts'
 import { HttpError } from '../../../src/http/errors.ts'
 import { problems } from '../../../src/http/index.ts'
 import { type ClientFrame, decodeClientFrame, requestIdOf } from '../../../src/http/socket-protocol.ts'
-import { HttpBench, type HttpGateway, type SignedIn } from '../../../src/http/testing/bench.ts'
+import { HttpBench, type HttpGateway, type Person, type SignedIn } from '../../../src/http/testing/bench.ts'
 import { signPrekey } from '../../../src/identity/index.ts'
 import { codeOfClass, defineTarget } from '../target.ts'
 import { packParts } from './container.ts'
@@ -47,11 +47,20 @@ interface Sent {
 
 class Api {
   readonly gateway: HttpGateway
-  readonly people: ReadonlyMap<string, SignedIn>
+  readonly people: Map<string, SignedIn>
+  /** Who signs in: many, because a wallet's key log grows with each time. */
+  readonly visitors: readonly Person[]
+  #challenges = 0
 
-  constructor(gateway: HttpGateway, people: ReadonlyMap<string, SignedIn>) {
+  constructor(gateway: HttpGateway, people: Map<string, SignedIn>, visitors: readonly Person[]) {
     this.gateway = gateway
     this.people = people
+    this.visitors = visitors
+  }
+
+  /** Some inputs end a session or take a device's certificate away; the next ones need them again. */
+  async signInAgain(): Promise<void> {
+    for (const [name, { person }] of this.people) this.people.set(name, await this.gateway.signIn(person))
   }
 
   async send(input: RequestInput): Promise<Sent> {
@@ -86,7 +95,7 @@ class Api {
   async #challenge(flip: unknown): Promise<{ challenge: string; signature: string; flipped: boolean }> {
     if (typeof flip !== 'number') return { challenge: 'none', signature: '0x', flipped: false }
     const { identity } = this.gateway.gateway
-    const { person } = this.people.get('alice')!
+    const person = this.visitors[this.#challenges++ % this.visitors.length]!
     const { challengeId, message } = await identity.challenge({
       wallet: `eip155:1:${person.signer.address}`,
       device: person.device,
@@ -238,13 +247,21 @@ async function seedsFor(
   }
 }
 
+function tokenOf(request: Request): string | undefined {
+  return /^bearer +(.*)$/i.exec(request.headers.get('authorization') ?? '')?.[1]?.trim()
+}
+
+function callerOf(request: Request, people: ReadonlyMap<string, SignedIn>): SignedIn | undefined {
+  const token = tokenOf(request)
+  return [...people.values()].find((person) => person.token === token)
+}
+
 function wrongIn(sent: Sent, people: ReadonlyMap<string, SignedIn>, ids: ReadonlySet<string>): string | null {
   const { request, status, body, flipped } = sent
   const { pathname } = new URL(request.url)
   if (status >= 300 || request.method === 'OPTIONS') return null
-  const token = /^bearer +(.*)$/i.exec(request.headers.get('authorization') ?? '')?.[1]?.trim()
-  const caller = [...people.values()].find((person) => person.token === token)
-  const isAdmin = token === ADMIN_TOKEN && pathname.startsWith('/v1/admin/')
+  const caller = callerOf(request, people)
+  const isAdmin = tokenOf(request) === ADMIN_TOKEN && pathname.startsWith('/v1/admin/')
   if (!caller && !isAdmin && !PUBLIC.test(pathname))
     return 'an answer that needs a session was given without one'
   if (/^\/v1\/auth\/verify/.test(pathname) && flipped) return 'a turned bit in the signature signs in'
@@ -277,7 +294,8 @@ export const httpTargets = [
       const gateway = await bench.gateway({ limits: UNLIMITED, settings: { adminToken: ADMIN_TOKEN } })
       const people = new Map<string, SignedIn>()
       for (const name of ['alice', 'bob']) people.set(name, await gateway.signIn(await relayPerson(name)))
-      const api = new Api(gateway, people)
+      const names = Array.from({ length: 64 }, (_, index) => `visitor ${index}`)
+      const api = new Api(gateway, people, await Promise.all(names.map(relayPerson)))
       const { seeds, more, ids } = await seedsFor(people)
       return {
         seeds: seeds.map((seed) => JSON.stringify(seed)),
@@ -287,6 +305,7 @@ export const httpTargets = [
           const value: unknown = JSON.parse(input)
           const sent = await api.send(typeof value === 'object' && value !== null ? value : {})
           const { code } = (sent.body ?? {}) as { code?: unknown }
+          if (code === 'session-invalid' && callerOf(sent.request, people)) await api.signInAgain()
           if (sent.status >= 400) throw new Refused(typeof code === 'string' ? code : `status ${sent.status}`)
           return sent
         },
