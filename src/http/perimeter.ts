@@ -50,15 +50,27 @@ export function perimeter(services: HttpServices): MiddlewareHandler<AppEnv> {
 
     const milliseconds = clock.monotonic() - startedAt
     const route = routeOf(context)
-    // A stream has written its own headers by now.
-    if (!context.env?.outgoing?.headersSent) {
-      const { headers } = context.res
-      for (const [name, value] of Object.entries(commonHeaders(context)))
-        if (!headers.has(name)) headers.set(name, value)
-    }
+    addHeaders(context)
     metrics.request(route, context.req.method, context.res.status, milliseconds)
     note(services, context, route, milliseconds)
   }
+}
+
+/**
+ * Adds the headers of every answer where the answer has not set them itself. On a server they go to the outgoing message, whose
+ * own headers give way to those of the answer: to read the answer's would build objects that nothing else needs.
+ */
+function addHeaders(context: AppContext): void {
+  const { outgoing } = context.env ?? {}
+  // A stream has written its own headers by now.
+  if (outgoing?.headersSent) return
+  const common = commonHeaders(context)
+  if (outgoing) {
+    for (const name in common) outgoing.setHeader(name, common[name]!)
+    return
+  }
+  const { headers } = context.res
+  for (const name in common) if (!headers.has(name)) headers.set(name, common[name]!)
 }
 
 /** Headers of every answer; for streams that write theirs themselves. */
