@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test, vi } from 'vitest'
 import { withDeadline } from './deadline.ts'
 import { createManualClock } from './testing/manual-clock.ts'
 
@@ -49,4 +51,22 @@ test('the signal of the caller ends it too', async () => {
   controller.abort(new Error('enough'))
   await clock.pass(10)
   await outcome
+})
+
+test('a signal that lives on keeps nothing of what has ended', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const { signal } = new AbortController()
+  const given: WeakRef<AbortSignal>[] = []
+  for (let call = 0; call < 20; call++) {
+    await withDeadline(
+      createManualClock(),
+      { ...limits, signal },
+      async (own) => void given.push(new WeakRef(own)),
+    )
+  }
+  await vi.waitFor(() => {
+    collect()
+    expect(given.filter((own) => own.deref() !== undefined).length).toBeLessThan(3)
+  })
 })

@@ -13,7 +13,11 @@ export async function withDeadline<T>(
 ): Promise<T> {
   const controller = new AbortController()
   const done = new AbortController()
-  const signal = limits.signal ? AbortSignal.any([limits.signal, controller.signal]) : controller.signal
+  const { signal } = controller
+  // Not `AbortSignal.any`: while anybody listens to what it makes, Node keeps that for as long as its sources live.
+  const pass = () => controller.abort(limits.signal?.reason)
+  if (limits.signal?.aborted) pass()
+  else limits.signal?.addEventListener('abort', pass, { once: true })
   const ignoreEndOfWait = (error: unknown) => {
     if (!done.signal.aborted) throw error
   }
@@ -44,5 +48,6 @@ export async function withDeadline<T>(
   } finally {
     settled = true
     done.abort()
+    limits.signal?.removeEventListener('abort', pass)
   }
 }
