@@ -8,7 +8,7 @@ import type { Outbox } from './outbox.ts'
 import type { RelayContext } from './parts.ts'
 import { createSerializer } from './serializer.ts'
 
-/** Network messages of which it is remembered that nothing is left to do; the store knows the rest. */
+/** Network messages of which it is remembered by default that nothing is left to do; the store knows the rest. */
 const REMEMBERED_MESSAGES = 50_000
 
 /** States in which a copy at the address makes a send needless, or tells that it succeeded. */
@@ -28,10 +28,12 @@ export function createArrivals(
   context: RelayContext,
   tools: { guard: LoopGuard; frames: Frames; outbox: Outbox },
 ): Arrivals {
-  const { store, clock } = context
+  const { store, clock, settings } = context
   const { guard, frames, outbox } = tools
   const inTurn = createSerializer()
-  const remembered = new LRUCache<string, DeliverResult>({ max: REMEMBERED_MESSAGES })
+  const remembered = new LRUCache<string, DeliverResult>({
+    max: settings.cacheEntries ?? REMEMBERED_MESSAGES,
+  })
 
   const keyOf = (network: string, remoteId: string) => `${network}\n${remoteId}`
 

@@ -34,7 +34,7 @@ export function createTransmitter(
 ): Transmitter {
   const { clock, settings, directory, log } = context
   const limits = { milliseconds: settings.sendTimeoutMs, graceMs: OBEY_MS, signal: hardStop }
-  const provisioned = new LRUCache<string, true>({ max: PROVISIONED_ADDRESSES })
+  const provisioned = new LRUCache<string, true>({ max: settings.cacheEntries ?? PROVISIONED_ADDRESSES })
 
   async function intentFor(
     delivery: Delivery,

@@ -111,6 +111,8 @@ export interface RelaySettings {
   maxInFlightPerNetwork: number
   /** Deliveries of one network that are kept in memory; more wait in the store. Default 10,000. */
   maxQueuedPerNetwork?: number
+  /** Entries of each cache that spares look-ups. Default 50,000. */
+  cacheEntries?: number
   reconcileIntervalMs: number
   reconcileOverlapMs: number
 }

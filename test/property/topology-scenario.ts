@@ -10,7 +10,7 @@ export const MAX_PEOPLE = 4
 /** Names by which gateways know the networks. The first is the one that routes prefer by default. */
 export const NETWORK_NAMES = ['trtc', 'waku', 'xmtp', 'push', 'simulator'] as const
 
-const fraction = (...most: number[]) => fc.constantFrom(0, 0, ...most)
+const fraction = (...most: number[]) => fc.constantFrom<number>(0, 0, ...most)
 
 const network = fc.record({
   seed: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
@@ -18,7 +18,7 @@ const network = fc.record({
   duplication: fraction(0.1, 0.5),
   reordering: fraction(0.1, 0.5),
   answerLoss: fraction(0.1, 0.3),
-  latencyMs: fc.constantFrom(0, 2, 40, 300),
+  latencyMs: fc.constantFrom<number>(0, 2, 40, 300),
   echo: fc.boolean(),
   idempotentSend: fc.boolean(),
   /** Without it nothing that is lost can be had again: such a network loses nothing here, and has no outages. */
@@ -31,7 +31,7 @@ const route: fc.Arbitrary<Route> = fc.record({
     fc.constant('ranked' as const),
     fc.shuffledSubarray([...NETWORK_NAMES], { minLength: NETWORK_NAMES.length }),
   ),
-  fallbackAfterMs: fc.constantFrom(60, 200, 1_000),
+  fallbackAfterMs: fc.constantFrom<number>(60, 200, 1_000),
 })
 
 const gateway = fc.record({
@@ -40,7 +40,7 @@ const gateway = fc.record({
   serves: fc.nat(2 ** MAX_PEOPLE - 1),
   route,
   /** Its clock against that of the others, milliseconds. */
-  clockMs: fc.constantFrom(0, 0, -20_000, 20_000),
+  clockMs: fc.constantFrom<number>(0, 0, -20_000, 20_000),
 })
 
 const person = fc.nat(MAX_PEOPLE - 1)
@@ -51,7 +51,7 @@ const letter = fc.record({
 })
 
 const step = fc.record({
-  afterMs: fc.constantFrom(0, 0, 3, 30, 120, 400),
+  afterMs: fc.constantFrom<number>(0, 0, 3, 30, 120, 400),
   what: fc.oneof(
     // A new envelope, posted to a gateway that serves the sender.
     { weight: 5, arbitrary: fc.record({ kind: fc.constant('post' as const), letter, gateway: place }) },

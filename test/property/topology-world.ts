@@ -127,7 +127,8 @@ async function addGateway(
     store,
     verifyWallet: verifyWalletOnce,
     parts: { clock: own, random, verify: verifyOnce },
-    settings: { reconcileIntervalMs: 400 },
+    // A cache that forgets, so that what it spares is asked for too.
+    settings: { reconcileIntervalMs: 400, cacheEntries: 64 },
     idle: true,
   })
   for (const person of people) {
