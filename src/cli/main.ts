@@ -59,5 +59,9 @@ ${lines.join('\n')}
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad configuration, 4 gateway unreachable, 5 refused by the gateway.`
 }
 
+const exitCode = await main(process.argv.slice(2))
+// Pipes are written to in the background: everything printed has to leave before the process ends.
+for (const stream of [process.stdout, process.stderr])
+  await new Promise<unknown>((resolve) => stream.write('', resolve))
 // Some SDKs leave timers behind after they were stopped; the command is over when it says so.
-process.exit(await main(process.argv.slice(2)))
+process.exit(exitCode)
