@@ -49,7 +49,7 @@ export const identityProblems: Record<IdentityErrorCode, ProblemEntry> = {
   },
   'challenge-superseded': {
     status: 409,
-    title: 'The wallet’s key log has grown since the challenge was made',
+    title: 'The wallet’s key log, or the gateway’s domain, has changed since the challenge was made',
     fix: 'Ask for a new challenge.',
   },
   'wallet-signature-invalid': {
@@ -71,6 +71,11 @@ export const identityProblems: Record<IdentityErrorCode, ProblemEntry> = {
     status: 422,
     title: 'This action on the key log is not supported',
     fix: 'Use add or revoke.',
+  },
+  'key-log-busy': {
+    status: 429,
+    title: 'The wallet has certified too many devices lately',
+    fix: 'Sign in with a device that is certified already, or wait: 20 a day and 60 in 30 days are taken. Keep device keys instead of making new ones.',
   },
   'key-log-broken': {
     status: 500,

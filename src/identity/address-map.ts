@@ -1,4 +1,5 @@
 /** The address map and the routes: where each wallet is reached, and in which order. */
+import { LRUCache } from 'lru-cache'
 import type { IdentityStore, Route, StoredEndpoint } from '../store/port.ts'
 import { IdentityError } from './errors.ts'
 import { ReadThrough } from './read-through.ts'
@@ -18,8 +19,6 @@ export interface AddressMap extends Directory {
   setRoute(wallet: string, route: Route): Promise<Route>
   /** Brings the endpoints that follow from the wallet alone up to date, and answers all of its endpoints. */
   deriveEndpoints(wallet: string): Promise<StoredEndpoint[]>
-  /** To be called when the wallet may be served from now on. */
-  forget(wallet: string): void
 }
 
 export function createAddressMap(options: {
@@ -29,11 +28,8 @@ export function createAddressMap(options: {
   now: () => number
 }): AddressMap {
   const { store, networks, defaultRoute, now } = options
-  const served = new ReadThrough({
-    max: CACHED_WALLETS,
-    load: (wallet) => store.isServed(wallet),
-    keep: (isServed) => isServed,
-  })
+  /** Only those that are: who is not may be tomorrow, and who is stays so. */
+  const served = new LRUCache<string, true>({ max: CACHED_WALLETS })
   const stored = new ReadThrough({ max: CACHED_WALLETS, load: (wallet) => store.endpoints(wallet) })
   const routes = new ReadThrough({ max: CACHED_WALLETS, load: (wallet) => store.getRoute(wallet) })
 
@@ -81,9 +77,19 @@ export function createAddressMap(options: {
     return stored.get(wallet)
   }
 
+  async function servedAmong(wallets: readonly string[]): Promise<Set<string>> {
+    const known = wallets.filter((wallet) => served.get(wallet))
+    if (known.length === wallets.length) return new Set(known)
+    const found = await store.servedAmong(wallets.filter((wallet) => !known.includes(wallet)))
+    for (const wallet of found) served.set(wallet, true)
+    return new Set([...known, ...found])
+  }
+
+  const isServed = async (wallet: string) => (await servedAmong([wallet])).has(wallet)
+
   /** Networks may have joined since the wallet signed in, so reading a served wallet's endpoints derives what is missing. */
   async function allEndpoints(wallet: string): Promise<StoredEndpoint[]> {
-    return (await served.get(wallet)) ? deriveEndpoints(wallet) : []
+    return (await isServed(wallet)) ? deriveEndpoints(wallet) : []
   }
 
   async function chosenEndpoint(
@@ -124,7 +130,8 @@ export function createAddressMap(options: {
   return {
     deriveEndpoints,
     allEndpoints,
-    isServed: (wallet) => served.get(wallet),
+    isServed,
+    servedAmong,
     async endpoints(wallet) {
       const all = await allEndpoints(wallet)
       return all.filter(({ network, enabled }) => enabled && networks.isEnabled(network))
@@ -149,10 +156,6 @@ export function createAddressMap(options: {
       await store.putRoute(wallet, checked)
       routes.forget(wallet)
       return checked
-    },
-    forget(wallet) {
-      served.forget(wallet)
-      stored.forget(wallet)
     },
   }
 }

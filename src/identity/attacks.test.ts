@@ -159,8 +159,10 @@ describe('attacks on the login', () => {
     ]
     for (const text of texts) {
       expect(hashMessage(text)).not.toBe(hashMessage(message))
+      // A service that has not counted the signatures before.
+      const { verify } = gateway.restarted()
       const signature = await alice.signer.signMessage(text)
-      expect(await codeOf(() => identity.verify({ challengeId, signature }))).toBe('wallet-signature-invalid')
+      expect(await codeOf(() => verify({ challengeId, signature }))).toBe('wallet-signature-invalid')
     }
     expect(
       await identity.verify({ challengeId, signature: await alice.signer.signMessage(message) }),

@@ -14,6 +14,8 @@ export type IdentityErrorCode =
   | 'key-entry-malformed'
   | 'key-entry-lifetime'
   | 'key-action-unsupported'
+  /** The wallet has certified too many devices lately. */
+  | 'key-log-busy'
   | 'key-log-broken'
   | 'key-log-forked'
   | 'key-log-untrusted-domain'

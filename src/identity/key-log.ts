@@ -48,6 +48,8 @@ export interface KeyLog {
   certificateEntry(device: Uint8Array): SignedKeyEntry | null
   /** Hash of the entry at `seq`, or null beyond the end. */
   hashAt(seq: number): Uint8Array | null
+  /** The log with one more entry, whose signature was verified before. Errors: as {@link readKeyLog}. */
+  extended(signed: SignedKeyEntry): KeyLog
 }
 
 /** How far the clock of another gateway may be ahead, milliseconds. */
@@ -87,12 +89,12 @@ export async function verifyKeyLog(
       throw broken(entry.seq, 'begins in the future; check the clock')
     await verifySignedEntry(signed, wallet, verifyWallet)
   }
-  return new LinkedKeyLog(wallet, read)
+  return linkedKeyLog(wallet, read)
 }
 
 /** As {@link verifyKeyLog} without signatures and domains: for entries that were verified before they were stored. */
 export function readKeyLog(entries: readonly SignedKeyEntry[], wallet: string): KeyLog {
-  return new LinkedKeyLog(wallet, readEntries(entries, wallet))
+  return linkedKeyLog(wallet, readEntries(entries, wallet))
 }
 
 /**
@@ -133,15 +135,19 @@ class LinkedKeyLog implements KeyLog {
   readonly wallet: string
   readonly head: KeyLog['head']
   readonly #entries: readonly ReadEntry[]
-  readonly #byDevice: ReadonlyMap<string, ReadEntry[]>
+  readonly #byDevice: ReadonlyMap<string, readonly ReadEntry[]>
 
-  constructor(wallet: string, entries: readonly ReadEntry[]) {
+  constructor(
+    wallet: string,
+    entries: readonly ReadEntry[],
+    byDevice: ReadonlyMap<string, readonly ReadEntry[]>,
+  ) {
     const last = entries.at(-1)
     this.wallet = wallet
     this.head =
       last === undefined ? null : { seq: last.entry.seq, hash: last.hash, notBefore: last.entry.notBefore }
     this.#entries = entries
-    this.#byDevice = Map.groupBy(entries, ({ entry }) => toHex(entry.device.publicKey))
+    this.#byDevice = byDevice
   }
 
   deviceStatus(device: Uint8Array, receivedAt: number): Exclude<DeviceStatus, 'certificateInvalid'> {
@@ -175,6 +181,25 @@ class LinkedKeyLog implements KeyLog {
   hashAt(seq: number): Uint8Array | null {
     return this.#entries[seq]?.hash ?? null
   }
+
+  extended(signed: SignedKeyEntry): KeyLog {
+    const next = readNext(signed, this.wallet, this.#entries, (device) => this.#byDevice.has(device))
+    const device = toHex(next.entry.device.publicKey)
+    const ofDevice = [...(this.#byDevice.get(device) ?? []), next]
+    return new LinkedKeyLog(
+      this.wallet,
+      [...this.#entries, next],
+      new Map(this.#byDevice).set(device, ofDevice),
+    )
+  }
+}
+
+function linkedKeyLog(wallet: string, entries: readonly ReadEntry[]): KeyLog {
+  return new LinkedKeyLog(
+    wallet,
+    entries,
+    Map.groupBy(entries, ({ entry }) => toHex(entry.device.publicKey)),
+  )
 }
 
 /** A revocation holds from the very moment that the wallet signed; a certificate allows for a clock that runs ahead. */
@@ -185,26 +210,38 @@ function begins(entry: KeyEntry): number {
 /** Decodes the entries and checks links and rules. Errors: `key-log-broken`, `key-action-unsupported`, those of `decodeKeyEntry`. */
 function readEntries(entries: readonly SignedKeyEntry[], wallet: string): ReadEntry[] {
   const read: ReadEntry[] = []
-  const certified = new Set<string>()
+  const known = new Set<string>()
   for (const signed of entries) {
-    const entry = decodeKeyEntry(signed.entry)
-    const last = read.at(-1)
-    if (entry.wallet !== wallet) throw broken(read.length, 'belongs to another wallet')
-    if (!isAccountOf(parseAccount(signed.account), wallet))
-      throw broken(read.length, 'is signed by another account')
-    if (entry.seq !== read.length) throw broken(read.length, 'has another place in the log')
-    if (!equalBytes(entry.prev, last?.hash ?? NO_ENTRY))
-      throw broken(entry.seq, 'does not link to the one before it')
-    if (last !== undefined && entry.notBefore < last.entry.notBefore) {
-      throw broken(entry.seq, 'begins before the one before it')
-    }
-    const device = toHex(entry.device.publicKey)
-    if (entry.action === 'add') certified.add(device)
-    else if (entry.action !== 'revoke') throw unsupportedAction(entry.action)
-    else if (!certified.has(device)) throw broken(entry.seq, 'revokes a device that was never certified')
-    read.push({ signed, entry, hash: keyEntryHash(signed.entry) })
+    const next = readNext(signed, wallet, read, (device) => known.has(device))
+    known.add(toHex(next.entry.device.publicKey))
+    read.push(next)
   }
   return read
+}
+
+/** The entry that follows `read`. A device that the log knows was certified: no other action can be its first. */
+function readNext(
+  signed: SignedKeyEntry,
+  wallet: string,
+  read: readonly ReadEntry[],
+  isKnown: (device: string) => boolean,
+): ReadEntry {
+  const entry = decodeKeyEntry(signed.entry)
+  const last = read.at(-1)
+  if (entry.wallet !== wallet) throw broken(read.length, 'belongs to another wallet')
+  if (!isAccountOf(parseAccount(signed.account), wallet))
+    throw broken(read.length, 'is signed by another account')
+  if (entry.seq !== read.length) throw broken(read.length, 'has another place in the log')
+  if (!equalBytes(entry.prev, last?.hash ?? NO_ENTRY))
+    throw broken(entry.seq, 'does not link to the one before it')
+  if (last !== undefined && entry.notBefore < last.entry.notBefore) {
+    throw broken(entry.seq, 'begins before the one before it')
+  }
+  if (entry.action !== 'add' && entry.action !== 'revoke') throw unsupportedAction(entry.action)
+  if (entry.action === 'revoke' && !isKnown(toHex(entry.device.publicKey))) {
+    throw broken(entry.seq, 'revokes a device that was never certified')
+  }
+  return { signed, entry, hash: keyEntryHash(signed.entry) }
 }
 
 function broken(seq: number, reason: string): IdentityError {

@@ -26,7 +26,16 @@ export class ReadThrough<Value> {
   get(key: string): Promise<Value> {
     const known = this.#cache.get(key)
     if (known !== undefined) return known
-    const loading = this.#load(key)
+    return this.#hold(key, this.#load(key))
+  }
+
+  /** Changes the value of a key that is known, or being looked up, to what follows from a change of the store. */
+  update(key: string, change: (value: Value) => Value | Promise<Value>): void {
+    const known = this.#cache.peek(key)
+    if (known !== undefined) this.#hold(key, known.then(change))
+  }
+
+  #hold(key: string, loading: Promise<Value>): Promise<Value> {
     this.#cache.set(key, loading)
     const drop = () => {
       if (this.#cache.peek(key) === loading) this.#cache.delete(key)

@@ -1,31 +1,16 @@
 /** The gateway's identity service: sign-in, sessions, device trust, prekeys, address map and routes. */
-import { hash } from 'node:crypto'
 import type { Clock, Random } from '../adapter/index.ts'
-import { equalBytes, toBase64url, type VerifyEd25519, verifyEd25519 } from '../envelope/index.ts'
-import type { IdentityStore, Route, StoredChallenge, StoredKeyEntry, StoredSession } from '../store/port.ts'
+import { type VerifyEd25519, verifyEd25519 } from '../envelope/index.ts'
+import type { IdentityStore, Route } from '../store/port.ts'
 import { createAddressMap } from './address-map.ts'
-import { accountText, parseAccount, parseWallet } from './caip.ts'
-import { encodeCertificate } from './certificate.ts'
+import { parseWallet } from './caip.ts'
 import { requireDomain } from './domain.ts'
-import { IdentityError } from './errors.ts'
-import {
-  DEVICE_CAPABILITIES,
-  decodeKeyEntry,
-  encodeKeyEntry,
-  KEY_ENTRY_LIMITS,
-  type KeyEntry,
-  keyEntryHash,
-  NO_ENTRY,
-  requireDeviceKey,
-  requireDeviceLabel,
-} from './key-entry.ts'
-import type { KeyLog } from './key-log.ts'
-import { composeMessage } from './message.ts'
 import { currentPrekeys, readPrekeys } from './prekey-intake.ts'
 import { ReadThrough } from './read-through.ts'
+import { createSignIn, hashToken } from './sign-in.ts'
 import { createTrust } from './trust.ts'
-import type { ChallengeRequest, Identity, NetworkAddresses, Session } from './types.ts'
-import { requireVerifiableWallet, type VerifyWallet, verifyWalletSignature } from './wallet-signature.ts'
+import type { Identity, NetworkAddresses, Session } from './types.ts'
+import { type VerifyWallet, verifyWalletSignature } from './wallet-signature.ts'
 
 export interface IdentityOptions {
   store: IdentityStore
@@ -64,120 +49,17 @@ export function createIdentity(options: IdentityOptions): Identity {
     keep: (session) => session !== null,
   })
 
-  async function challenge(request: ChallengeRequest) {
-    const { wallet, account } = parseWallet(request.wallet)
-    requireVerifiableWallet(wallet)
-    const action = request.action ?? 'add'
-    const createdAt = now()
-    const expiresAt = createdAt + options.challengeTtlMs
-    const log = await trust.keyLog(wallet)
-    const device = action === 'add' ? deviceToAdd(request) : deviceToRevoke(request, log)
-    const notBefore = Math.max(createdAt, log.head?.notBefore ?? 0)
-    const entry = encodeKeyEntry({
-      wallet,
-      seq: log.head === null ? 0 : log.head.seq + 1,
-      prev: log.head?.hash ?? NO_ENTRY,
-      action,
-      device,
-      notBefore,
-      notAfter: notBefore + (action === 'add' ? KEY_ENTRY_LIMITS.lifeMs : options.challengeTtlMs),
-      capabilities: action === 'add' ? [...DEVICE_CAPABILITIES] : [],
-      addresses: {},
-      recovery: null,
-      salt: random.bytes(16),
-    })
-    const message = composeMessage({ domain, account, entry })
-    const id = toBase64url(random.bytes(32))
-    await store.putChallenge({
-      id,
-      wallet,
-      account: accountText(account),
-      action,
-      device: device.publicKey,
-      label: device.label,
-      entry,
-      message,
-      createdAt,
-      expiresAt,
-    })
-    return { challengeId: id, message, expiresAt, entry }
-  }
-
-  async function verify(input: { challengeId: string; signature: string }) {
-    const pending = await store.getChallenge(input.challengeId)
-    if (pending === null) throw unknownChallenge()
-    const at = now()
-    if (at >= pending.expiresAt) {
-      throw new IdentityError('challenge-expired', 'The time to sign is over; ask for a new challenge')
-    }
-    const entry = await signedEntry(pending, input.signature, at)
-    const token = pending.action === 'add' ? toBase64url(random.bytes(32)) : null
-    const session = token === null ? null : newSession(token, entry)
-    await complete({ challengeId: pending.id, entry, session, at })
-    if (session !== null) await addresses.deriveEndpoints(entry.wallet)
-    return {
-      token,
-      expiresAt: session?.expiresAt ?? null,
-      wallet: entry.wallet,
-      certificate: encodeCertificate(entry),
-    }
-  }
-
-  async function complete(input: Parameters<IdentityStore['completeChallenge']>[0]): Promise<void> {
-    const { wallet, action } = input.entry
-    try {
-      const outcome = await store.completeChallenge(input)
-      if (outcome === 'used') throw unknownChallenge()
-      if (outcome === 'conflict') {
-        throw new IdentityError(
-          'challenge-superseded',
-          'The wallet’s key log has changed since this text was made; ask for a new challenge and sign that',
-        )
-      }
-    } finally {
-      // Whatever came out: the log may be longer than it was when it was cached.
-      trust.forget(wallet)
-      addresses.forget(wallet)
-      if (action === 'revoke') sessions.forgetAll()
-    }
-  }
-
-  /** The entry with the wallet's signature over the stored text; of what the client sends, the signature alone counts. */
-  async function signedEntry(
-    pending: StoredChallenge,
-    signature: string,
-    at: number,
-  ): Promise<StoredKeyEntry> {
-    const { wallet, account, message } = pending
-    const proof = await verifyWallet({ wallet, account: parseAccount(account), message, signature })
-    if (proof === null) {
-      throw new IdentityError(
-        'wallet-signature-invalid',
-        'The signature is not that of the wallet over this text; sign the text as it is, with the account it names',
-      )
-    }
-    const { seq, action, device, notBefore, notAfter } = decodeKeyEntry(pending.entry)
-    return {
-      wallet,
-      seq,
-      hash: keyEntryHash(pending.entry),
-      entry: pending.entry,
-      signature: proof.signature,
-      account,
-      domain,
-      action,
-      device: device.publicKey,
-      notBefore,
-      notAfter,
-      receivedAt: at,
-    }
-  }
-
-  function newSession(token: string, entry: StoredKeyEntry): StoredSession {
-    const { wallet, account, device, notAfter, receivedAt } = entry
-    const expiresAt = Math.min(receivedAt + options.sessionTtlMs, notAfter)
-    return { tokenHash: hashToken(token), wallet, account, device, createdAt: receivedAt, expiresAt }
-  }
+  const { challenge, verify } = createSignIn({
+    store,
+    trust,
+    domain,
+    now,
+    random,
+    sessionTtlMs: options.sessionTtlMs,
+    challengeTtlMs: options.challengeTtlMs,
+    verifyWallet,
+    ended: () => sessions.forgetAll(),
+  })
 
   async function authenticate(token: string): Promise<Session | null> {
     if (!TOKEN.test(token)) return null
@@ -189,7 +71,11 @@ export function createIdentity(options: IdentityOptions): Identity {
 
   return {
     challenge,
-    verify,
+    async verify(input) {
+      const signedIn = await verify(input)
+      if (signedIn.token !== null) await addresses.deriveEndpoints(signedIn.wallet)
+      return signedIn
+    },
     authenticate,
     async signOut(token) {
       const tokenHash = hashToken(token)
@@ -203,12 +89,8 @@ export function createIdentity(options: IdentityOptions): Identity {
     },
     async keys(wallet) {
       const at = now()
-      const [log, prekeys, keyLog] = await Promise.all([
-        store.keyLog(wallet),
-        store.prekeys(wallet, at),
-        trust.keyLog(wallet),
-      ])
-      return { log, prekeys: currentPrekeys(prekeys, keyLog, at) }
+      const [{ log, entries }, prekeys] = await Promise.all([trust.keyLog(wallet), store.prekeys(wallet, at)])
+      return { log: [...entries], prekeys: currentPrekeys(prekeys, log, at) }
     },
     setEndpoint: (session, input) => addresses.setEndpoint(session.wallet, input),
     setRoute: (session, route) => addresses.setRoute(session.wallet, route),
@@ -217,34 +99,8 @@ export function createIdentity(options: IdentityOptions): Identity {
     endpoints: addresses.endpoints,
     route: addresses.route,
     isServed: addresses.isServed,
+    servedAmong: addresses.servedAmong,
     deviceStatus: trust.deviceStatus,
     certificateOf: trust.certificateOf,
   }
-}
-
-function deviceToAdd({ device }: ChallengeRequest): KeyEntry['device'] {
-  return { publicKey: requireDeviceKey(device.publicKey), label: requireDeviceLabel(device.label) }
-}
-
-/** The text names a device that is to go by the label under which it was certified. Errors: `device-unknown`. */
-function deviceToRevoke({ device }: ChallengeRequest, log: KeyLog): KeyEntry['device'] {
-  const known = log.devices().find((candidate) => equalBytes(candidate.device, device.publicKey))
-  if (known === undefined) {
-    throw new IdentityError(
-      'device-unknown',
-      'The wallet has never certified this device here; its key log lists those it has',
-    )
-  }
-  return { publicKey: known.device, label: known.label }
-}
-
-function unknownChallenge(): IdentityError {
-  return new IdentityError(
-    'challenge-unknown',
-    'There is no such challenge, or it was used; ask for a new one',
-  )
-}
-
-function hashToken(token: string): string {
-  return hash('sha256', token)
 }

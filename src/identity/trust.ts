@@ -1,7 +1,7 @@
 /** Decides which devices may sign for which wallets: by this gateway's key logs, and by certificates for strangers. */
 import { LRUCache } from 'lru-cache'
 import { H, toHex } from '../envelope/index.ts'
-import type { IdentityStore } from '../store/port.ts'
+import type { IdentityStore, StoredKeyEntry } from '../store/port.ts'
 import {
   type CertifiedDevice,
   certificateStatus,
@@ -17,9 +17,17 @@ import type { VerifyWallet } from './wallet-signature.ts'
 const CACHED_LOGS = 10_000
 const CACHED_VERDICTS = 20_000
 
+/** A key log as it was checked, and as it is stored. */
+export interface StoredKeyLog {
+  log: KeyLog
+  entries: readonly StoredKeyEntry[]
+}
+
 export interface Trust extends DeviceTrust {
-  keyLog(wallet: string): Promise<KeyLog>
-  /** To be called when an entry was appended to the wallet's log. */
+  keyLog(wallet: string): Promise<StoredKeyLog>
+  /** To be called when an entry was appended to its wallet's log. */
+  appended(entry: StoredKeyEntry): void
+  /** To be called when entries may have been appended to the wallet's log. */
   forget(wallet: string): void
 }
 
@@ -29,11 +37,13 @@ export function createTrust(options: {
   verifyWallet: VerifyWallet
 }): Trust {
   const { store, trustedDomains, verifyWallet } = options
-  const logs = new ReadThrough({
-    max: CACHED_LOGS,
-    load: async (wallet) => readKeyLog(await store.keyLog(wallet), wallet),
-  })
+  const logs = new ReadThrough({ max: CACHED_LOGS, load })
   const verdicts = new LRUCache<string, Promise<CertifiedDevice | null>>({ max: CACHED_VERDICTS })
+
+  async function load(wallet: string): Promise<StoredKeyLog> {
+    const entries = await store.keyLog(wallet)
+    return { log: readKeyLog(entries, wallet), entries }
+  }
 
   /** Verifies a certificate once: a wallet signature costs about 2 ms, and the same certificate rides on every frame. */
   function verdict(
@@ -57,16 +67,26 @@ export function createTrust(options: {
 
   return {
     keyLog: (wallet) => logs.get(wallet),
+    appended(entry) {
+      // A log is decoded once and then grows: decoding it whole after each entry would cost more with every one.
+      logs.update(entry.wallet, (known) => {
+        const { log, entries } = known
+        // It was read after the entry was stored.
+        if (log.hashAt(entry.seq) !== null) return known
+        if (entries.length !== entry.seq) return load(entry.wallet)
+        return { log: log.extended(entry), entries: [...entries, entry] }
+      })
+    },
     forget: (wallet) => logs.forget(wallet),
     async deviceStatus({ wallet, device, certificate, receivedAt }) {
-      const log = await logs.get(wallet)
+      const { log } = await logs.get(wallet)
       if (log.head !== null) return log.deviceStatus(device, receivedAt)
       if (certificate === null) return 'unknown'
       const certified = await verdict(wallet, device, certificate)
       return certified === null ? 'certificateInvalid' : certificateStatus(certified, receivedAt)
     },
     async certificateOf(wallet, device) {
-      const signed = (await logs.get(wallet)).certificateEntry(device)
+      const signed = (await logs.get(wallet)).log.certificateEntry(device)
       return signed === null ? null : encodeCertificate(signed)
     },
   }

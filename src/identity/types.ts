@@ -59,6 +59,8 @@ export interface DeviceTrust {
 export interface Directory {
   /** Has the wallet signed in here? */
   isServed(wallet: string): Promise<boolean>
+  /** Those of the wallets that have, with at most one question to the store. */
+  servedAmong(wallets: readonly string[]): Promise<ReadonlySet<string>>
   /** Enabled endpoints of a served wallet. */
   endpoints(wallet: string): Promise<StoredEndpoint[]>
   /** The wallet's own choice, or the configured default. */

@@ -26,6 +26,7 @@ export interface IdentityStore {
   putChallenge(challenge: StoredChallenge): Promise<void>
   /** Reads a challenge without using it. Null when there is none, or it was used. */
   getChallenge(id: string): Promise<StoredChallenge | null>
+  deleteChallenge(id: string): Promise<void>
   /**
    * Uses the challenge up and appends its entry to the wallet's key log, in one transaction.
    * `used`: unknown or used already. `conflict`: another entry was appended meanwhile (seq or prev no longer fits).
@@ -37,17 +38,26 @@ export interface IdentityStore {
     session: StoredSession | null
     at: number
   }): Promise<'done' | 'used' | 'conflict'>
+  /**
+   * Uses the challenge up without appending its entry, and stores the session, in one transaction. `conflict`: the last entry
+   * of the log is not the one at `headSeq` any more.
+   */
+  useChallenge(input: {
+    challengeId: string
+    headSeq: number
+    session: StoredSession | null
+  }): Promise<'done' | 'used' | 'conflict'>
   /** The wallet's key log, oldest first. Empty for a wallet never seen. */
   keyLog(wallet: string): Promise<StoredKeyEntry[]>
   /** Session by SHA-256 of its token (hex), if it has not expired at `now`. */
   getSession(tokenHash: string, now: number): Promise<StoredSession | null>
   deleteSession(tokenHash: string): Promise<void>
   /**
-   * Adds prekeys; one that the device has published already is left as it is. Of a device that has more than a few months'
+   * Adds prekeys; one that the device has published already is left as it is. Of a device that has more than two months'
    * worth, those that began first are removed.
    */
   putPrekeys(prekeys: StoredPrekey[]): Promise<void>
-  /** Prekeys of the wallet that are valid at `now`, newest first for each device and suite. */
+  /** The newest two prekeys of each device and suite of the wallet that are valid at `now`, newest first. */
   prekeys(wallet: string, now: number): Promise<StoredPrekey[]>
   /** Makes or changes an endpoint. Answers `taken` when another wallet has this exclusive address. */
   putEndpoint(endpoint: StoredEndpoint): Promise<'done' | 'taken'>
@@ -57,8 +67,8 @@ export interface IdentityStore {
   putRoute(wallet: string, route: Route): Promise<void>
   /** Null: the wallet has not chosen; the configured default holds. */
   getRoute(wallet: string): Promise<Route | null>
-  /** A wallet is served when it has signed in here at least once. */
-  isServed(wallet: string): Promise<boolean>
+  /** Which of the wallets are served: those that have signed in here at least once. */
+  servedAmong(wallets: readonly string[]): Promise<string[]>
 }
 
 export interface StoredChallenge {

@@ -1,7 +1,7 @@
 /** Signing in and out. */
 import { createRoute, z } from '@hono/zod-openapi'
 import { jsonBody } from '../body.ts'
-import type { App } from '../context.ts'
+import type { App, AppContext } from '../context.ts'
 import {
   codesOf,
   JSON_BODY,
@@ -119,18 +119,15 @@ const signOut = createRoute({
 
 export function registerAuth(app: App): void {
   app.openapi(challenge, async (context) => {
-    const { identity, rates, metrics } = context.get('services')
-    const limited = limitError(rates.signIn.take(context.get('address')), 'address')
-    if (limited) {
-      metrics.rateLimited('signIn')
-      throw limited
-    }
+    countSignIn(context)
+    const { identity } = context.get('services')
     const made = await identity.challenge(context.req.valid('json'))
     const { challengeId, message, expiresAt, entry } = made
     return context.json({ challengeId, message, expiresAt, entry: base64url(entry) }, 200)
   })
 
   app.openapi(verify, async (context) => {
+    countSignIn(context)
     const { identity } = context.get('services')
     const { token, expiresAt, wallet, certificate } = await identity.verify(context.req.valid('json'))
     return context.json({ token, expiresAt, wallet, certificate: base64url(certificate) }, 200)
@@ -140,4 +137,14 @@ export function registerAuth(app: App): void {
     await context.get('services').identity.signOut(context.get('token') ?? '')
     return context.body(null, 204)
   })
+}
+
+/** Both halves of a sign-in are worth counting: the first writes, the second has a public key recovered. Throws `rate-limited`. */
+function countSignIn(context: AppContext): void {
+  const { rates, metrics } = context.get('services')
+  const limited = limitError(rates.signIn.take(context.get('address')), 'address')
+  if (limited) {
+    metrics.rateLimited('signIn')
+    throw limited
+  }
 }

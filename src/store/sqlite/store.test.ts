@@ -52,11 +52,17 @@ describe('group commit', () => {
 describe('opening and closing', () => {
   it('takes no calls before it is open and after it is closed', async () => {
     const store = createSqliteStore({ path: ':memory:' })
-    await expect(store.isServed(alice)).rejects.toMatchObject({ name: 'StoreError', code: 'store-closed' })
+    await expect(store.servedAmong([alice])).rejects.toMatchObject({
+      name: 'StoreError',
+      code: 'store-closed',
+    })
     await Promise.all([store.open(), store.open()])
-    expect(await store.isServed(alice)).toBe(false)
+    expect(await store.servedAmong([alice])).toEqual([])
     await Promise.all([store.close(), store.close()])
-    await expect(store.isServed(alice)).rejects.toMatchObject({ name: 'StoreError', code: 'store-closed' })
+    await expect(store.servedAmong([alice])).rejects.toMatchObject({
+      name: 'StoreError',
+      code: 'store-closed',
+    })
     await createSqliteStore({ path: ':memory:' }).close()
   })
 
@@ -77,7 +83,7 @@ describe('opening and closing', () => {
     const opening = store.open()
     await store.close()
     await opening
-    await expect(store.isServed(alice)).rejects.toMatchObject({ code: 'store-closed' })
+    await expect(store.servedAmong([alice])).rejects.toMatchObject({ code: 'store-closed' })
   })
 
   it('leaves nothing behind that keeps the process alive', async () => {
@@ -109,7 +115,7 @@ describe('databases that are refused', () => {
     const before = readFileSync(path)
     const store = createSqliteStore({ path })
     await expect(store.open()).rejects.toMatchObject({ name: 'StoreError', code })
-    await expect(store.isServed(alice)).rejects.toMatchObject({ code: 'store-closed' })
+    await expect(store.servedAmong([alice])).rejects.toMatchObject({ code: 'store-closed' })
     await store.close()
     expect(readFileSync(path).equals(before)).toBe(true)
   }
@@ -172,7 +178,10 @@ describe('the death of the thread', () => {
     )
     codes.delete('accepted')
     expect([...codes]).toEqual(['store-failed'])
-    await expect(store.isServed(alice)).rejects.toMatchObject({ name: 'StoreError', code: 'store-failed' })
+    await expect(store.servedAmong([alice])).rejects.toMatchObject({
+      name: 'StoreError',
+      code: 'store-failed',
+    })
     await store.close()
   })
 })

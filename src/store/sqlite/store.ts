@@ -83,7 +83,9 @@ export function createSqliteStore(options: SqliteStoreOptions): SqliteStore {
 
     putChallenge: (challenge) => writer.call('putChallenge', challenge),
     getChallenge: (id) => writer.call('getChallenge', id),
+    deleteChallenge: (id) => writer.call('deleteChallenge', id),
     completeChallenge: (input) => writer.call('completeChallenge', input),
+    useChallenge: (input) => writer.call('useChallenge', input),
     keyLog: (wallet) => writer.call('keyLog', wallet),
     getSession: (tokenHash, now) => writer.call('getSession', { tokenHash, now }),
     deleteSession: (tokenHash) => writer.call('deleteSession', tokenHash),
@@ -94,7 +96,7 @@ export function createSqliteStore(options: SqliteStoreOptions): SqliteStore {
     walletsAt: (network, address) => writer.call('walletsAt', { network, address }),
     putRoute: (wallet, route) => writer.call('putRoute', { wallet, route }),
     getRoute: (wallet) => writer.call('getRoute', wallet),
-    isServed: (wallet) => writer.call('isServed', wallet),
+    servedAmong: (wallets) => writer.call('servedAmong', wallets),
 
     accept: (record) => writer.call('accept', record),
     isTaken: (id) => writer.call('isTaken', id),

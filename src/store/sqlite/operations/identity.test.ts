@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { StoredPrekey } from '../../port.ts'
 import { alice, bob, bytesOf, challenge, keyEntry, prekey, session } from '../../testing/records.ts'
 import { openStore } from '../../testing/stores.ts'
 
@@ -10,14 +11,14 @@ describe('challenges and the key log', () => {
     expect(await store.getChallenge('two')).toBeNull()
 
     const entry = keyEntry(0)
-    expect(await store.isServed(alice)).toBe(false)
+    expect(await store.servedAmong([alice, bob])).toEqual([])
     expect(
       await store.completeChallenge({ challengeId: 'one', entry, session: session('a'), at: 2_000 }),
     ).toBe('done')
     expect(await store.getChallenge('one')).toBeNull()
     expect(await store.keyLog(alice)).toEqual([entry])
-    expect(await store.isServed(alice)).toBe(true)
-    expect(await store.isServed(bob)).toBe(false)
+    expect(await store.servedAmong([bob, alice])).toEqual([alice])
+    expect(await store.servedAmong([])).toEqual([])
     expect(await store.keyLog(bob)).toEqual([])
   })
 
@@ -44,6 +45,26 @@ describe('challenges and the key log', () => {
     expect(await store.getSession(session('two').tokenHash, 2_000)).toBeNull()
     expect(await complete('two', 1)).toBe('done')
     expect((await store.keyLog(alice)).map((entry) => entry.seq)).toEqual([0, 1])
+  })
+
+  it('uses a challenge up without an entry while the log is as it was, and once', async () => {
+    const store = await openStore()
+    await Promise.all(['one', 'two', 'three'].map((id) => store.putChallenge(challenge(id))))
+    await store.completeChallenge({ challengeId: 'one', entry: keyEntry(0), session: null, at: 2_000 })
+    const use = (challengeId: string, headSeq: number) =>
+      store.useChallenge({ challengeId, headSeq, session: session(challengeId) })
+    expect(await Promise.all([use('two', 0), use('two', 0), use('four', 0)])).toEqual([
+      'done',
+      'used',
+      'used',
+    ])
+    expect(await use('three', 1)).toBe('conflict')
+    expect(await store.getChallenge('three')).not.toBeNull()
+    expect(await store.getSession(session('two').tokenHash, 2_000)).not.toBeNull()
+    expect(await store.getSession(session('three').tokenHash, 2_000)).toBeNull()
+    expect(await store.keyLog(alice)).toHaveLength(1)
+    await store.deleteChallenge('three')
+    expect(await use('three', 0)).toBe('used')
   })
 
   it('ends the sessions and prekeys of a revoked device, and no others', async () => {
@@ -109,6 +130,22 @@ describe('prekeys', () => {
     const all = ['old', 'new', 'other suite', 'gone', 'to come', 'of bob']
     expect(names(await store.prekeys(alice, 6_000), all)).toEqual(['new', 'old', 'other suite'])
     expect(await store.prekeys(bob, 6_000)).toEqual([prekey('of bob', { wallet: bob })])
+  })
+
+  it('gives two of a device and suite, and keeps no more than two months’ worth whenever they begin', async () => {
+    const store = await openStore()
+    const keys = (from: number, to: number, fields: Partial<StoredPrekey>) =>
+      Array.from({ length: to - from }, (_, index) => prekey(`${from + index}`, fields))
+    for (let from = 0; from < 640; from += 64) {
+      await store.putPrekeys(keys(from, from + 64, { notBefore: 1_000, notAfter: 2_000 }))
+    }
+    await store.putPrekeys([prekey('new', { notBefore: 2_000 }), prekey('newest', { notBefore: 3_000 })])
+    await store.putPrekeys([prekey('of another', { device: bytesOf('another'), notBefore: 1_000 })])
+    expect(await store.prekeys(alice, 1_500)).toHaveLength(3)
+    const given = (await store.prekeys(alice, 4_000)).map(({ notBefore }) => notBefore)
+    expect(given.sort()).toEqual([1_000, 2_000, 3_000])
+    const limits = { envelopesBefore: 0, aliasesBefore: 0, idsBefore: 0, now: 2_000 }
+    expect(await store.prune(limits)).toMatchObject({ prekeys: 126 })
   })
 
   it('leaves a prekey with a known key id as it is', async () => {

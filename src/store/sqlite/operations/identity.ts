@@ -27,6 +27,10 @@ export function getChallenge(database: Database, id: string): StoredChallenge | 
   )
 }
 
+export function deleteChallenge(database: Database, id: string): void {
+  database.run('DELETE FROM challenges WHERE id = ?', id)
+}
+
 /**
  * A challenge is used up by being removed. On `conflict` nothing is written. The key log only grows, so an entry fits
  * exactly when its seq follows the last one: with it, its link to the entry before was composed against that last entry.
@@ -38,13 +42,10 @@ export function completeChallenge(
   const { challengeId, entry, session } = input
   if (database.row('SELECT 1 FROM challenges WHERE id = ?', challengeId) === null) return 'used'
   const walletId = database.memberId(entry.wallet)
-  const last = database.row<{ seq: number | null }>(
-    'SELECT max(seq) AS seq FROM key_log WHERE wallet_id = ?',
-    walletId,
-  )
-  if (typeof last?.seq === 'number' && entry.seq !== last.seq + 1) return 'conflict'
+  const last = lastSeqOf(database, walletId)
+  if (last !== null && entry.seq !== last + 1) return 'conflict'
 
-  database.run('DELETE FROM challenges WHERE id = ?', challengeId)
+  deleteChallenge(database, challengeId)
   database.run(
     `INSERT INTO key_log (wallet_id, seq, hash, entry, signature, account, domain, action, device, not_before, not_after,
        received_at)
@@ -68,6 +69,25 @@ export function completeChallenge(
   }
   if (session !== null) putSession(database, session)
   return 'done'
+}
+
+/** On `conflict` nothing is written: the entry that came meanwhile may have revoked the device of the session. */
+export function useChallenge(
+  database: Database,
+  input: { challengeId: string; headSeq: number; session: StoredSession | null },
+): 'done' | 'used' | 'conflict' {
+  const { challengeId, headSeq, session } = input
+  const challenge = getChallenge(database, challengeId)
+  if (challenge === null) return 'used'
+  if (lastSeqOf(database, database.findWallet(challenge.wallet)) !== headSeq) return 'conflict'
+  deleteChallenge(database, challengeId)
+  if (session !== null) putSession(database, session)
+  return 'done'
+}
+
+function lastSeqOf(database: Database, walletId: number | null): number | null {
+  const sql = 'SELECT max(seq) AS seq FROM key_log WHERE wallet_id = ?'
+  return database.row<{ seq: number | null }>(sql, walletId)?.seq ?? null
 }
 
 function putSession(database: Database, session: StoredSession): void {
@@ -107,8 +127,11 @@ export function deleteSession(database: Database, tokenHash: string): void {
   database.run('DELETE FROM sessions WHERE token_hash = ?', tokenHash)
 }
 
-/** Two months of daily prekeys in two suites, and twice that: beyond it, those that began first go. */
-const MAX_PREKEYS_OF_DEVICE = 256
+/** Two months of daily prekeys in two suites: beyond it, those that began first go. */
+const MAX_PREKEYS_OF_DEVICE = 128
+
+/** Senders take the newest. The one before it is for a sender whose clock is behind. */
+const NEWEST_PREKEYS = 2
 
 export function putPrekeys(database: Database, prekeys: StoredPrekey[]): void {
   const devices = new Map<string, { walletId: number; device: Uint8Array }>()
@@ -134,9 +157,9 @@ export function putPrekeys(database: Database, prekeys: StoredPrekey[]): void {
   }
   for (const { walletId, device } of devices.values()) {
     database.run(
-      `DELETE FROM prekeys WHERE wallet_id = ?1 AND device = ?2 AND not_before < (
-         SELECT not_before FROM prekeys WHERE wallet_id = ?1 AND device = ?2
-         ORDER BY not_before DESC LIMIT 1 OFFSET ${MAX_PREKEYS_OF_DEVICE - 1})`,
+      `DELETE FROM prekeys WHERE wallet_id = ?1 AND device = ?2 AND key_id IN (
+         SELECT key_id FROM prekeys WHERE wallet_id = ?1 AND device = ?2
+         ORDER BY not_before DESC, key_id LIMIT -1 OFFSET ${MAX_PREKEYS_OF_DEVICE})`,
       walletId,
       device,
     )
@@ -150,17 +173,21 @@ export function prekeys(
   return database.rows<StoredPrekey>(
     `SELECT p.key_id AS keyId, w.wallet, p.device, p.suite, p.public_key AS publicKey, p.not_before AS notBefore,
        p.not_after AS notAfter, p.bytes, p.signature
-     FROM prekeys p JOIN wallets w ON w.id = p.wallet_id
-     WHERE p.wallet_id = ? AND p.not_before <= ? AND p.not_after > ?
-     ORDER BY p.device, p.suite, p.not_before DESC`,
+     FROM (
+       SELECT wallet_id, device, key_id,
+         row_number() OVER (PARTITION BY device, suite ORDER BY not_before DESC, key_id) AS place
+       FROM prekeys WHERE wallet_id = ? AND not_before <= ? AND not_after > ?
+     ) newest
+     JOIN prekeys p USING (wallet_id, device, key_id)
+     JOIN wallets w ON w.id = p.wallet_id
+     WHERE newest.place <= ${NEWEST_PREKEYS}
+     ORDER BY p.device, p.suite, p.not_before DESC, p.key_id`,
     database.findWallet(wallet),
     now,
     now,
   )
 }
 
-export function isServed(database: Database, wallet: string): boolean {
-  return (
-    database.row('SELECT 1 FROM key_log WHERE wallet_id = ? LIMIT 1', database.findWallet(wallet)) !== null
-  )
+export function servedAmong(database: Database, wallets: readonly string[]): string[] {
+  return wallets.filter((wallet) => lastSeqOf(database, database.findWallet(wallet)) !== null)
 }

@@ -12,13 +12,15 @@ import { reading, writing } from './operation.ts'
 export const operations = {
   putChallenge: writing(identity.putChallenge),
   getChallenge: reading(identity.getChallenge),
+  deleteChallenge: writing(identity.deleteChallenge),
   completeChallenge: writing(identity.completeChallenge),
+  useChallenge: writing(identity.useChallenge),
   keyLog: reading(identity.keyLog),
   getSession: reading(identity.getSession),
   deleteSession: writing(identity.deleteSession),
   putPrekeys: writing(identity.putPrekeys),
   prekeys: reading(identity.prekeys),
-  isServed: reading(identity.isServed),
+  servedAmong: reading(identity.servedAmong),
 
   putEndpoint: writing(endpoints.putEndpoint),
   endpoints: reading(endpoints.endpoints),

@@ -176,7 +176,7 @@ describe('prune', () => {
     expect(await store.statistics()).toMatchObject({ wallets: 2 })
     const query = { after: 0, limit: 10, conversation: null }
     expect(await store.inbox({ wallet: bob, ...query })).toMatchObject([{ from: alice }])
-    expect(await store.isServed(alice)).toBe(true)
+    expect(await store.servedAmong([alice])).toEqual([alice])
 
     // One that comes back is another row, whatever the writer remembered.
     const [back] = strangers
