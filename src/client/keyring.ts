@@ -116,6 +116,12 @@ export async function loadKeyring(storage: ClientStorage): Promise<Keyring> {
   })
 
   const newest = (suite: number) => prekeys.findLast((prekey) => prekey.suite === suite)
+  const isStale = (prekey: Prekey | undefined, now: number) =>
+    prekey === undefined || now - prekey.createdAt >= ROTATE_AFTER_MS
+  const isKept = (prekey: Prekey, now: number) => now - prekey.createdAt < KEEP_PRIVATE_MS
+  const isDue = (now: number) =>
+    [SUITE.x25519, SUITE.xwing].some((suite) => isStale(newest(suite), now)) ||
+    !prekeys.every((prekey) => isKept(prekey, now))
   const current = () =>
     [SUITE.xwing, SUITE.x25519].flatMap((suite) => {
       const prekey = newest(suite)
@@ -128,23 +134,23 @@ export async function loadKeyring(storage: ClientStorage): Promise<Keyring> {
     openingKeys: () =>
       prekeys.map(({ publicKey, privateKey }) => ({ keyId: keyIdentifier(publicKey), privateKey })),
     async rotate(now) {
-      await change(async () => {
-        const before = prekeys.length
-        prekeys = prekeys.filter((prekey) => now - prekey.createdAt < KEEP_PRIVATE_MS)
-        let changed = prekeys.length < before
-        for (const suite of [SUITE.x25519, SUITE.xwing]) {
-          const latest = newest(suite)
-          if (latest && now - latest.createdAt < ROTATE_AFTER_MS) continue
-          prekeys.push({
-            suite,
-            ...(await generateEncryptionKeyPair(suite)),
-            createdAt: now,
-            published: false,
-          })
-          changed = true
-        }
-        return changed
-      })
+      if (isDue(now))
+        await change(async () => {
+          const before = prekeys.length
+          prekeys = prekeys.filter((prekey) => isKept(prekey, now))
+          let changed = prekeys.length < before
+          for (const suite of [SUITE.x25519, SUITE.xwing]) {
+            if (!isStale(newest(suite), now)) continue
+            prekeys.push({
+              suite,
+              ...(await generateEncryptionKeyPair(suite)),
+              createdAt: now,
+              published: false,
+            })
+            changed = true
+          }
+          return changed
+        })
       return current().filter((prekey) => !prekey.published)
     },
     markPublished: (published) =>
