@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { App, AppContext } from './context.ts'
-import { HttpError } from './errors.ts'
 import { openApiText } from './openapi.ts'
 import { listProblems } from './problems.ts'
 
@@ -70,17 +69,18 @@ export function registerDocs(app: App, version: string): void {
   app.get('/docs/style.css', (context) =>
     context.body(STYLE, 200, { 'Content-Type': 'text/css; charset=utf-8' }),
   )
-  app.get('/docs/:file', async (context) => {
-    const name = context.req.param('file')
-    const type = Object.hasOwn(ASSETS, name) ? ASSETS[name] : undefined
-    if (type === undefined) throw new HttpError('not-found', 'There is no such page')
-    const bytes = loaded.get(name) ?? readFile(join(folder, name))
-    loaded.set(name, bytes)
-    return context.body(new Uint8Array(await bytes), 200, {
-      'Content-Type': type,
-      'Cache-Control': 'public, max-age=3600',
+  // Each by its own path: a parameter beside fixed names would take the whole API from the router that needs one look-up for a
+  // path to the one that tries them in order.
+  for (const [name, type] of Object.entries(ASSETS)) {
+    app.get(`/docs/${name}`, async (context) => {
+      const bytes = loaded.get(name) ?? readFile(join(folder, name))
+      loaded.set(name, bytes)
+      return context.body(new Uint8Array(await bytes), 200, {
+        'Content-Type': type,
+        'Cache-Control': 'public, max-age=3600',
+      })
     })
-  })
+  }
 }
 
 function html(context: AppContext, text: string): Response {
