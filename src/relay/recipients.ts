@@ -38,12 +38,11 @@ export function createResolver(context: RelayContext, ranking: Ranking): Resolve
 
   async function recipientsOf({ envelope, inbound }: Entry): Promise<Recipients> {
     const { from, to } = envelope.header
-    const [senderServed = false, ...served] = await Promise.all(
-      [from, ...to].map((wallet) => directory.isServed(wallet)),
-    )
-    const here = to.filter((_, index) => served[index])
+    const served = await directory.servedAmong([from, ...to])
+    const senderServed = served.has(from)
+    const here = to.filter((wallet) => served.has(wallet))
     // No open relay: what is heard on a network goes on to the wallets of this gateway and to nobody else.
-    const elsewhere = inbound ? [] : to.filter((_, index) => !served[index])
+    const elsewhere = inbound ? [] : to.filter((wallet) => !served.has(wallet))
     if (here.length + elsewhere.length === 0 || elsewhere.some((wallet) => reachable(wallet).length === 0)) {
       throw new RelayError(
         'recipient-unreachable',

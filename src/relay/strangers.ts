@@ -26,8 +26,8 @@ export function createStrangers(
 
   async function unasked(to: readonly string[], known: Delivery[]): Promise<string[]> {
     const left = to.filter((wallet) => !known.some((delivery) => delivery.wallet === wallet))
-    const served = await Promise.all(left.map((wallet) => directory.isServed(wallet)))
-    return left.filter((_, index) => !served[index])
+    const served = await directory.servedAmong(left)
+    return left.filter((wallet) => !served.has(wallet))
   }
 
   return {
