@@ -18,7 +18,11 @@ let environment: Record<string, string>
 
 beforeAll(async () => {
   cwd = await mkdtemp(join(tmpdir(), 'causeway-cli-'))
-  gateway = await startTestGateway({ networks: { waku: 'sandbox' }, admin: { token: ADMIN_TOKEN } })
+  gateway = await startTestGateway({
+    networks: { waku: 'sandbox' },
+    admin: { token: ADMIN_TOKEN },
+    limits: { signInsPerMinute: 10_000, addressPerSecond: 10_000, addressBurst: 10_000 },
+  })
   environment = {
     CAUSEWAY_GATEWAY: gateway.url,
     CAUSEWAY_CLIENT_DIRECTORY: join(cwd, 'wallets'),

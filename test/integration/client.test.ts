@@ -34,7 +34,12 @@ type Interference = (
 ) => Promise<Response> | null
 
 const start = (port = 0) =>
-  startTestGateway({ networks: { waku: 'sandbox' }, data: { directory }, server: { port } })
+  startTestGateway({
+    networks: { waku: 'sandbox' },
+    data: { directory },
+    server: { port },
+    limits: { signInsPerMinute: 10_000, addressPerSecond: 10_000, addressBurst: 10_000 },
+  })
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'causeway-client-'))
