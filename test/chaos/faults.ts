@@ -110,7 +110,10 @@ async function createWorld(name: string, random: SeededRandom): Promise<World> {
     stopping.push(() => Promise.all(people.map((person) => person.close())))
     await Promise.all(people.map((person) => network.join(person)))
     const world = { network, gateway, people, readers: people.map(createInboxReader), stop }
-    await settle(world, await exchange(world, random.fork('first'), 0), PATIENCE_MS, { name: 'none' })
+    const missing = await settle(world, await exchange(world, random.fork('first'), 0), PATIENCE_MS, {
+      name: 'none',
+    })
+    if (missing.length > 0) throw new Error(`without any fault: ${missing.join('; ')}`)
     return world
   } catch (error) {
     await stop()
