@@ -8,6 +8,7 @@ import { createLiveHub, type LiveHub } from './live/hub.ts'
 import type { Log } from './observability/log.ts'
 import type { Metrics } from './observability/metrics.ts'
 import { createNetworks, createRelay, createSignatureVerifier, IDS_KEPT_MS } from './relay/index.ts'
+import type { Admission } from './relay/parts.ts'
 import type { Networks, Relay, RelaySettings } from './relay/types.ts'
 import { runAll } from './run-all.ts'
 import type { Route, Store } from './store/port.ts'
@@ -31,6 +32,8 @@ export interface GatewayParts {
   identity: { domain: string | null; trustedDomains: string[]; sessionTtlMs: number; challengeTtlMs: number }
   defaultRoute: Route
   relay: RelaySettings
+  /** Consent and rate. Default: everyone is admitted. */
+  admission?: Admission
   http: HttpSettings
   retentionMs: number
   /** Checks envelope and prekey signatures. Default: node:crypto, off the main thread. */
@@ -98,6 +101,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     networks,
     live,
     observer: metrics,
+    ...(parts.admission ? { admission: parts.admission } : {}),
     clock,
     random,
     log,

@@ -20,6 +20,7 @@ import { loadGatewayKey } from './gateway-key.ts'
 import { defaultHttpSettings, type HttpSettings } from './http/index.ts'
 import { createLog, type Log } from './observability/log.ts'
 import { createMetrics } from './observability/metrics.ts'
+import { createAdmission } from './relay/index.ts'
 import type { RelaySettings } from './relay/types.ts'
 import { runAll } from './run-all.ts'
 import { createSqliteStore } from './store/sqlite/index.ts'
@@ -92,6 +93,7 @@ export async function startGateway(options: StartOptions = {}): Promise<RunningG
       },
       defaultRoute: config.route,
       relay: relaySettings(config),
+      admission: createAdmission({ clock: systemClock, limits: config.limits }),
       http: httpSettings(config),
       retentionMs: config.data.retentionDays * 86_400_000,
     })

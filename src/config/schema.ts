@@ -121,6 +121,16 @@ export const configSchema = z.strictObject({
       addressPerSecond: positive(100, 'Requests a second of one client address, sustained.'),
       addressBurst: positive(400, 'Requests that one client address may make at once.'),
       signInsPerMinute: positive(30, 'Challenges a minute of one client address.'),
+      strangerPerSecond: positive(
+        50,
+        'Envelopes a second, heard over networks, of one wallet that has not signed in here, and of one device; sustained.',
+      ),
+      strangerBurst: positive(500, 'Envelopes that one such wallet, or one device, may send at once.'),
+      networkPerSecond: positive(
+        100,
+        'Certificates a second of such wallets that are verified for one network, sustained. Each is verified once.',
+      ),
+      networkBurst: positive(1_000, 'Certificates that are verified for one network at once.'),
       streamsPerWallet: positive(20, 'Live streams and sockets of one wallet.'),
       streamBufferBytes: positive(
         1_048_576,

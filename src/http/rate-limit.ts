@@ -1,51 +1,10 @@
 /** Token buckets per wallet, per device and per client address, in bounded memory. */
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../adapter/index.ts'
 import type { Session } from '../identity/types.ts'
+import { type Bucket, createBucket } from '../token-bucket.ts'
 import { base64url } from './encode.ts'
 import { HttpError } from './errors.ts'
 import type { HttpLimits } from './settings.ts'
-
-export interface Bucket {
-  /** Takes `cost` tokens. Returns 0, or the milliseconds until there are enough; then nothing is taken. */
-  take(key: string, cost?: number): number
-  /** Milliseconds until there is a token; nothing is taken. */
-  wait(key: string): number
-  /** Callers that are remembered. */
-  readonly size: number
-}
-
-/**
- * A token bucket for each key: `burst` tokens at first, refilled at `perSecond`. Remembers the `tracked` callers seen last;
- * one that is forgotten starts with a full bucket again. A cost over `burst` is taken once the bucket is full.
- */
-export function createBucket(
-  settings: { perSecond: number; burst: number; tracked: number },
-  clock: Pick<Clock, 'monotonic'>,
-): Bucket {
-  const { perSecond, burst } = settings
-  const callers = new LRUCache<string, { tokens: number; at: number }>({ max: settings.tracked })
-  function tokensOf(key: string, now: number): number {
-    const caller = callers.get(key) ?? { tokens: burst, at: now }
-    return Math.min(burst, caller.tokens + (Math.max(0, now - caller.at) / 1000) * perSecond)
-  }
-
-  const waitFor = (missing: number) => (missing <= 0 ? 0 : Math.ceil((missing / perSecond) * 1000))
-
-  return {
-    take(key, cost = 1) {
-      const now = clock.monotonic()
-      const tokens = tokensOf(key, now)
-      const waitMs = waitFor(Math.min(cost, burst) - tokens)
-      callers.set(key, { tokens: waitMs > 0 ? tokens : tokens - cost, at: now })
-      return waitMs
-    },
-    wait: (key) => waitFor(1 - tokensOf(key, clock.monotonic())),
-    get size() {
-      return callers.size
-    },
-  }
-}
 
 export interface RateLimits {
   /**

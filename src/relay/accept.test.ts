@@ -211,7 +211,9 @@ test('admission comes after the signature and may refuse with its own code', asy
   })
   const { id, bytes } = await seal(alice, [bob])
   await expect(gateway.submit(alice, bytes)).rejects.toMatchObject({ code: 'sender-blocked' })
-  expect(asked).toEqual([{ from: alice.wallet, to: [bob.wallet], via: 'http', bytes: bytes.length }])
+  expect(asked).toEqual([
+    { from: alice.wallet, to: [bob.wallet], via: 'http', bytes: bytes.length, stranger: null },
+  ])
   expect(await gateway.store.isTaken(id)).toBe(false)
 })
 

@@ -16,7 +16,7 @@ import { RelayError, refusalCode } from './errors.ts'
 import { encodeTrace, type Frames } from './frames.ts'
 import type { LoopGuard } from './loop-guard.ts'
 import type { Outbox } from './outbox.ts'
-import type { RelayContext } from './parts.ts'
+import type { RelayContext, Stranger } from './parts.ts'
 import type { Ranking } from './ranking.ts'
 import { createResolver } from './recipients.ts'
 import { createSerializer } from './serializer.ts'
@@ -48,6 +48,8 @@ export function createAcceptor(
     checks.times(entry)
     // Ahead of the signatures, because shared addresses carry much that is for wallets of other gateways.
     const recipients = await resolver.recipientsOf(entry)
+    const stranger = entry.inbound && !recipients.senderServed ? strangerOf(entry) : null
+    if (stranger) await context.admission.examine?.(stranger)
     await checks.sender(entry)
     await checks.wraps(entry, recipients.here)
     const { here, elsewhere, senderServed } = recipients
@@ -56,6 +58,7 @@ export function createAcceptor(
       to: [...here, ...elsewhere],
       via: entry.via,
       bytes: entry.envelope.bytes.length,
+      stranger,
     })
     const received = here.map((wallet) => ({ wallet, direction: 'received' as const }))
     const sent = senderServed && !here.includes(from) ? [{ wallet: from, direction: 'sent' as const }] : []
@@ -207,6 +210,11 @@ export function createAcceptor(
         },
       ),
   }
+}
+
+function strangerOf({ envelope, certificate, via }: Entry): Stranger {
+  const { from, device } = envelope.header
+  return { from, device, certificate, via }
 }
 
 /** Code of a refusal that is an answer. */

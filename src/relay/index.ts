@@ -1,8 +1,16 @@
 /** The relay: takes envelopes in, keeps them, and carries them to every endpoint by its route. */
+
+export { type AdmissionLimits, createAdmission } from './admission.ts'
 export { IDS_KEPT_MS } from './checks.ts'
 export { RelayError, type RelayErrorCode } from './errors.ts'
 export { createNetworks, type NetworkSetup, type NetworksOptions } from './networks.ts'
-export { type Admission, AdmissionError, type AdmissionRequest, type RelayParts } from './parts.ts'
+export {
+  type Admission,
+  AdmissionError,
+  type AdmissionRequest,
+  type RelayParts,
+  type Stranger,
+} from './parts.ts'
 export { createRelay } from './relay.ts'
 export { transactionIdOf } from './route.ts'
 export { createSignatureVerifier } from './signatures.ts'

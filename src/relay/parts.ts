@@ -25,10 +25,25 @@ export interface RelayParts {
   observer?: RelayObserver
 }
 
-/** Consent and rate, decided outside of the relay after the signature and before anything is kept. */
+/** Consent and rate, decided before anything is kept. Both throw `AdmissionError` to refuse. */
 export interface Admission {
-  /** Throws `AdmissionError` to refuse. */
+  /** After the signature. */
   admit(envelope: AdmissionRequest): Promise<void> | void
+  /**
+   * Before the certificate of a stranger is verified, which is the costly step that a stranger can ask for. Nothing that the
+   * stranger says of itself is proved then.
+   */
+  examine?(stranger: Stranger): Promise<void> | void
+}
+
+/** Whoever sends over a network and has not signed in here. */
+export interface Stranger {
+  from: string
+  /** 32 bytes. */
+  device: Uint8Array
+  certificate: Uint8Array | null
+  /** Network over which the frame came. */
+  via: string
 }
 
 export interface AdmissionRequest {
@@ -38,6 +53,8 @@ export interface AdmissionRequest {
   /** `http`, `socket` or a network. */
   via: string
   bytes: number
+  /** Null for a sender who is served here, or who posts. */
+  stranger: Stranger | null
 }
 
 /** Refuses an envelope by its sender, recipients or rate. `code` is stable and reaches the client as it is. */

@@ -44,7 +44,7 @@ export function createStrangers(
       if (planned.length === 0) return known
       checks.times(entry)
       await checks.sender(entry)
-      await admission.admit({ from: header.from, to: elsewhere, via, bytes: bytes.length })
+      await admission.admit({ from: header.from, to: elsewhere, via, bytes: bytes.length, stranger: null })
       // The copy that was heard may lack the strangers' key wraps. One without gaps takes its place.
       const whole = envelope.wraps.length === envelope.wrapDigests.length
       const added = await store.addDeliveries({

@@ -1,8 +1,8 @@
 /** What a noisy caller gets: its limit and no more, on a clock that the test moves, so that the speed of the machine is nothing. */
 import fc from 'fast-check'
 import { afterEach, expect, it } from 'vitest'
-import { createBucket } from '../../src/http/rate-limit.ts'
 import { call, seal } from '../../src/http/testing/bench.ts'
+import { createBucket } from '../../src/token-bucket.ts'
 import { base64url, connectSocket } from '../security/clients.ts'
 import { PLENTY, startWholeGateway, steppedClock, type WholeGateway } from './gateway.ts'
 
