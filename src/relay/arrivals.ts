@@ -12,7 +12,7 @@ import { createSerializer } from './serializer.ts'
 const REMEMBERED_MESSAGES = 50_000
 
 /** States in which a copy at the address makes a send needless, or tells that it succeeded. */
-const UNSETTLED: DeliveryState[] = ['pending', 'standby', 'dispatching', 'uncertain']
+const UNSETTLED: DeliveryState[] = ['pending', 'standby', 'dispatching', 'uncertain', 'dead']
 
 /** What is done with messages that carry an envelope which this gateway has already. */
 export interface Arrivals {

@@ -6,7 +6,7 @@ import { toHex } from '../envelope/index.ts'
 import { createSqliteStore } from '../store/sqlite/index.ts'
 import { transactionIdOf } from './route.ts'
 import { createPerson, type GatewayOptions, RelayBench, SETTINGS, seal } from './testing/bench.ts'
-import { failure, type Script, scripted, scriptedAddress } from './testing/scripted.ts'
+import { failure, heard, type Script, scripted, scriptedAddress } from './testing/scripted.ts'
 
 let bench = new RelayBench()
 afterEach(async () => {
@@ -253,6 +253,19 @@ test('the last try is looked for before it is given up, and a later answer still
   answer()
   await reaches(second, 'acknowledged')
   expect(lookups).toBe(2)
+})
+
+test('an echo that comes after all tries were given up settles the delivery', async () => {
+  const { send, reaches, network } = await setUp(
+    { send: failure('uncertain', 'lost the answer'), capabilities: { echo: true } },
+    { settings: { retry: { ...SETTINGS.retry, maxAttempts: 1 } } },
+  )
+  const id = await send()
+  await reaches(id, 'dead')
+  const { frame, transactionId } = network.sends[0]!
+  const echo = heard(frame, 'echo-1', { transactionId })
+  expect((await network.context().deliver(echo)).outcome).toBe('echo')
+  expect(await reaches(id, 'acknowledged')).toMatchObject({ remoteIds: ['echo-1'], reason: null })
 })
 
 test('a provision that fails has sent nothing; it is made once for an address', async () => {
