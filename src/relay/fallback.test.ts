@@ -210,3 +210,26 @@ test('a standby that waits is found again after a restart', async () => {
   })
   await reach(again, id, { waku: 'acknowledged' })
 })
+
+test('a standby whose time comes behind a backlog is sent, though it is older than all that waits in the store', async () => {
+  const [alice, bob, carol] = [createPerson(), createPerson(), createPerson()]
+  const trtc = scripted({ send: () => new Promise(() => {}) })
+  const waku = scripted({ start: async (context) => context.state({ state: 'connecting' }) })
+  const gateway = await bench.gateway({
+    name: 'gw-a',
+    networks: { trtc: trtc.definition, waku: waku.definition },
+    wallets: [alice, bob, carol],
+    settings: { maxQueuedPerNetwork: 4 },
+  })
+  const trtcThenWaku = { policy: 'fallback' as const, order: ['trtc', 'waku'], fallbackAfterMs: 1_500 }
+  await gateway.store.putRoute(bob.wallet, trtcThenWaku)
+  const older = await seal(alice, [bob])
+  await gateway.submit(alice, older.bytes)
+  for (let index = 0; index < 12; index++) {
+    await gateway.submit(alice, (await seal(alice, [carol], { text: `number ${index}` })).bytes)
+  }
+  await waitFor(async () => (await gateway.delivery(older.id, 'waku')).state === 'pending')
+  waku.context().state({ state: 'connected' })
+  await waitFor(async () => (await gateway.delivery(older.id, 'waku')).state === 'acknowledged')
+  await waitFor(() => waku.sends.length === 13, { what: 'the others' })
+})

@@ -286,27 +286,6 @@ test('a provision that fails has sent nothing; it is made once for an address', 
   expect(network.sends.length).toBe(2)
 })
 
-test('two recipients at one shared address get one copy, and both deliveries are acknowledged by it', async () => {
-  const [alice, bob, carol] = [createPerson(), createPerson(), createPerson()]
-  const network = scripted({ addressOf: () => 'at:bucket', capabilities: { sharedAddresses: true } })
-  const gateway = await bench.gateway({
-    name: 'gw-a',
-    networks: { waku: network.definition },
-    wallets: [alice, bob, carol],
-  })
-  const { id, bytes } = await seal(alice, [bob, carol])
-  await gateway.submit(alice, bytes)
-  const settled = await waitFor(async () => {
-    const deliveries = await gateway.deliveries(id)
-    return deliveries.every(({ state }) => state === 'acknowledged') && deliveries
-  })
-  expect(settled.map(({ wallet, remoteIds }) => [wallet, remoteIds])).toEqual([
-    [bob.wallet, ['remote-1']],
-    [carol.wallet, ['remote-1']],
-  ])
-  expect(network.sends.length).toBe(1)
-})
-
 test('while the network is down nothing is tried but a probe, and no try counts', async () => {
   const { send, reaches, network } = await setUp({ send: failure('retryable', 'down') })
   network.context().state({ state: 'transientDisconnect' })
@@ -362,29 +341,6 @@ test('more than fits into memory waits in the store and is sent in order', async
   for (let index = 60; index < 90; index++) ids.push(toHex(await send(`number ${index}`)))
   await waitFor(() => network.sends.length >= 90, { what: 'all sends' })
   expect(network.sends.map(({ envelopeId }) => toHex(envelopeId))).toEqual(ids)
-})
-
-test('a standby whose time comes behind a backlog is sent, though it is older than all that waits in the store', async () => {
-  const [alice, bob, carol] = [createPerson(), createPerson(), createPerson()]
-  const trtc = scripted({ send: () => new Promise(() => {}) })
-  const waku = scripted({ start: async (context) => context.state({ state: 'connecting' }) })
-  const gateway = await bench.gateway({
-    name: 'gw-a',
-    networks: { trtc: trtc.definition, waku: waku.definition },
-    wallets: [alice, bob, carol],
-    settings: { maxQueuedPerNetwork: 4 },
-  })
-  const trtcThenWaku = { policy: 'fallback' as const, order: ['trtc', 'waku'], fallbackAfterMs: 1_500 }
-  await gateway.store.putRoute(bob.wallet, trtcThenWaku)
-  const older = await seal(alice, [bob])
-  await gateway.submit(alice, older.bytes)
-  for (let index = 0; index < 12; index++) {
-    await gateway.submit(alice, (await seal(alice, [carol], { text: `number ${index}` })).bytes)
-  }
-  await waitFor(async () => (await gateway.delivery(older.id, 'waku')).state === 'pending')
-  waku.context().state({ state: 'connected' })
-  await waitFor(async () => (await gateway.delivery(older.id, 'waku')).state === 'acknowledged')
-  await waitFor(() => waku.sends.length === 13, { what: 'the others' })
 })
 
 test('a restart takes up what was left: pending is sent, what was in flight is uncertain first', async () => {

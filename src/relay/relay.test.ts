@@ -3,6 +3,7 @@ import { simulatorAddress } from '../../adapters/simulator/index.ts'
 import { waitFor } from '../adapter/testing/wait.ts'
 import { decodeFrame, toHex } from '../envelope/index.ts'
 import { createPerson, FALLBACK, nativeFrame, RelayBench, seal } from './testing/bench.ts'
+import { scripted } from './testing/scripted.ts'
 
 let bench = new RelayBench()
 afterEach(async () => {
@@ -75,4 +76,25 @@ test('fallback: while the first network is out the second carries, and the first
   expect(trtc.kept().map(({ frame }) => toHex(decodeFrame(frame).id))).toEqual([toHex(next.id)])
   expect((await gateway.delivery(next.id, 'waku')).state).toBe('superseded')
   expect(waku.kept().length).toBe(1)
+})
+
+test('two recipients at one shared address get one copy, and both deliveries are acknowledged by it', async () => {
+  const [alice, bob, carol] = [createPerson(), createPerson(), createPerson()]
+  const network = scripted({ addressOf: () => 'at:bucket', capabilities: { sharedAddresses: true } })
+  const gateway = await bench.gateway({
+    name: 'gw-a',
+    networks: { waku: network.definition },
+    wallets: [alice, bob, carol],
+  })
+  const { id, bytes } = await seal(alice, [bob, carol])
+  await gateway.submit(alice, bytes)
+  const settled = await waitFor(async () => {
+    const deliveries = await gateway.deliveries(id)
+    return deliveries.every(({ state }) => state === 'acknowledged') && deliveries
+  })
+  expect(settled.map(({ wallet, remoteIds }) => [wallet, remoteIds])).toEqual([
+    [bob.wallet, ['remote-1']],
+    [carol.wallet, ['remote-1']],
+  ])
+  expect(network.sends.length).toBe(1)
 })
