@@ -120,7 +120,10 @@ export const configSchema = z.strictObject({
       walletBurst: positive(200, 'Requests that one wallet, or one device, may make at once.'),
       addressPerSecond: positive(100, 'Requests a second of one client address, sustained.'),
       addressBurst: positive(400, 'Requests that one client address may make at once.'),
-      signInsPerMinute: positive(30, 'Challenges a minute of one client address.'),
+      signInsPerMinute: positive(
+        30,
+        'Challenges and their answers a minute of one client address; a sign-in is two.',
+      ),
       strangerPerSecond: positive(
         50,
         'Envelopes a second, heard over networks, of one wallet that has not signed in here, and of one device; sustained.',

@@ -34,7 +34,7 @@ export interface HttpLimits {
   /** Requests a second of one client address, sustained. */
   addressPerSecond: number
   addressBurst: number
-  /** Challenges a minute of one client address. */
+  /** Challenges and their answers a minute of one client address; a sign-in is two. */
   signInsPerMinute: number
   /** Callers whose budget is remembered; the one unseen for longest is forgotten first. */
   trackedCallers: number
