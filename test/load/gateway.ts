@@ -12,6 +12,7 @@ import type { HttpLimits, StreamSettings } from '../../src/http/settings.ts'
 import { createPerson, type Person, type SignedIn, signIn } from '../../src/http/testing/bench.ts'
 import { createLog } from '../../src/observability/log.ts'
 import { createMetrics } from '../../src/observability/metrics.ts'
+import type { RelaySettings } from '../../src/relay/types.ts'
 import { createSqliteStore } from '../../src/store/sqlite/index.ts'
 import { systemRandom } from '../../src/system.ts'
 
@@ -20,6 +21,7 @@ export interface WholeGatewayOptions {
   limits?: Partial<HttpLimits>
   streams?: Partial<StreamSettings>
   settings?: Partial<Omit<HttpSettings, 'limits' | 'streams'>>
+  relay?: Partial<RelaySettings>
   sessionTtlMs?: number
   challengeTtlMs?: number
   /** Beside a simulated network under the name `waku`. */
@@ -42,7 +44,11 @@ let serial = 0
 /** Starts one on a free port of loopback with its database in a temporary folder. Stopped by the caller. */
 export async function startWholeGateway(options: WholeGatewayOptions = {}): Promise<WholeGateway> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'causeway-whole-'))
-  const network = createSimulatedNetwork({ name: `whole-${process.pid}-${++serial}` })
+  const network = createSimulatedNetwork({
+    name: `whole-${process.pid}-${++serial}`,
+    // What the stand-in keeps is no memory of the gateway's.
+    retainMessages: 100,
+  })
   const config = configSchema.parse({})
   const key = await loadGatewayKey(dataDirectory)
   const lines: string[] = []
@@ -83,6 +89,7 @@ export async function startWholeGateway(options: WholeGatewayOptions = {}): Prom
         maxAttempts: config.relay.maxAttempts,
         spread: 0.2,
       },
+      ...options.relay,
     },
     http: {
       ...defaultHttpSettings,
