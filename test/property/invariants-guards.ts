@@ -45,8 +45,8 @@ const nothingLost: Guard[] = [
   },
   {
     rule: 'a gateway that stops turns frames away instead of refusing them for good',
-    source: relay('errors'),
-    edits: [["error.code === 'relay-stopping' ? null : error.code", 'error.code']],
+    source: relay('relay'),
+    edits: [["if (state !== 'running')", "if (state === 'new')"]],
     test: tests('accept', 'a relay that has stopped takes nothing, so that networks keep what they have'),
   },
   {
@@ -72,8 +72,8 @@ const nothingLost: Guard[] = [
     source: relay('reconcile'),
     edits: [
       [
-        'const pairs = await store',
-        'await store.setAdapterValue(network, CURSOR, String(startedAt))\n    const pairs = await store',
+        'const pairs = pairsSince(',
+        'await store.setAdapterValue(network, CURSOR, String(startedAt))\n    const pairs = pairsSince(',
       ],
     ],
     test: tests(

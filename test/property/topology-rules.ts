@@ -3,7 +3,7 @@ import { simulatorAddress } from '../../adapters/simulator/index.ts'
 import { fromHex, toHex } from '../../src/envelope/index.ts'
 import type { Letter, Letters } from './topology-play.ts'
 import type { Scenario } from './topology-scenario.ts'
-import type { Sending, World, WorldGateway } from './topology-world.ts'
+import type { Sending, Traffic, World, WorldGateway } from './topology-world.ts'
 
 /**
  * Virtual milliseconds from the claim of a delivery to its send: a copy that is heard in between comes too late to make the
@@ -92,7 +92,7 @@ export function violations(world: World, letters: Letters, scenario: Scenario): 
     ...incomplete(world, letters),
     ...inboxFaults(world, letters),
     ...traceFaults(world),
-    ...repeatFaults(world),
+    ...repeatFaults(world.sendings, networksThatLookUp(world)),
     ...needlessFaults(world),
     ...strayFaults(world, letters),
     ...orderFaults(world, letters, scenario),
@@ -122,7 +122,7 @@ function inboxFaults(world: World, letters: Letters): string[] {
 }
 
 /** No frame visits a gateway twice. */
-function traceFaults({ sendings, hearings }: World): string[] {
+export function traceFaults({ sendings, hearings }: Traffic): string[] {
   const sent = sendings.flatMap(({ gateway, id, trace }) => {
     const visited = trace.map((hop) => hop.gateway)
     const twice = new Set(visited).size < visited.length
@@ -138,13 +138,14 @@ function traceFaults({ sendings, hearings }: World): string[] {
   return [...sent, ...taken.map(({ gateway, id }) => `${gateway} took ${short(id)} on its second visit`)]
 }
 
+/** Networks on which an uncertain send is looked up, and nothing needs to be sent twice. */
+function networksThatLookUp({ networks }: World): Set<string> {
+  const looking = networks.filter(({ history, network }) => history && !network.settings.idempotentSend)
+  return new Set(looking.map(({ name }) => name))
+}
+
 /** Nothing goes twice from one gateway to one endpoint, unless the outcome was uncertain and cannot be looked up. */
-function repeatFaults({ sendings, networks }: World): string[] {
-  const looksUp = new Set(
-    networks
-      .filter(({ history, network }) => history && !network.settings.idempotentSend)
-      .map(({ name }) => name),
-  )
+export function repeatFaults(sendings: Sending[], looksUp: Set<string>): string[] {
   const groups = Map.groupBy(
     sendings.filter(({ outcome }) => outcome !== 'retryable'),
     ({ gateway, network, id, address }) => `${gateway} ${network} ${address} ${short(id)}`,

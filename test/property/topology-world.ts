@@ -1,6 +1,6 @@
 /** Builds a scenario's gateways and networks, and writes down all that passes between them. */
 import simulator, { type SimulatedNetwork } from '../../adapters/simulator/index.ts'
-import type { AdapterDefinition, AdapterErrorClass, DeliverResult } from '../../src/adapter/index.ts'
+import type { Adapter, AdapterDefinition, AdapterErrorClass, DeliverResult } from '../../src/adapter/index.ts'
 import { AdapterError } from '../../src/adapter/index.ts'
 import { createVirtualClock, type VirtualClock } from '../../src/adapter/testing/clock.ts'
 import { decodeFrame, type Hop, toHex } from '../../src/envelope/index.ts'
@@ -50,13 +50,17 @@ export interface WorldNetwork {
   history: boolean
 }
 
-export interface World {
+/** What passes between gateways and networks. */
+export interface Traffic {
+  sendings: Sending[]
+  hearings: Hearing[]
+}
+
+export interface World extends Traffic {
   clock: VirtualClock
   gateways: WorldGateway[]
   networks: WorldNetwork[]
   people: readonly Person[]
-  sendings: Sending[]
-  hearings: Hearing[]
   /** Messages that native clients put on networks. */
   published: { network: string; id: string; address: string }[]
   /** Envelopes that a gateway has acknowledged over HTTP. */
@@ -121,7 +125,13 @@ async function addGateway(
   const store = createSimulatedStore(own)
   const gateway = await bench.gateway({
     name,
-    networks: Object.fromEntries(networks.map((one) => [one.name, tapped(world, one, name)])),
+    networks: Object.fromEntries(
+      networks.map((one) => {
+        const config = simulator.config.parse(one.network.settings)
+        const place = { gateway: name, network: one.name, now: clock.monotonic }
+        return [one.name, tapped(simulator as unknown as AdapterDefinition, config, place, world)]
+      }),
+    ),
     wallets: [],
     route,
     store,
@@ -140,60 +150,59 @@ async function addGateway(
   return { gateway, store, people, networks: networks.map((one) => one.name), policy: route.policy }
 }
 
-/** The simulator adapter, joined to one network, with an ear on what goes out and what comes in. */
-function tapped(world: World, { name, network }: WorldNetwork, gateway: string): AdapterDefinition {
-  const { clock, sendings, hearings } = world
-  const definition = simulator as unknown as AdapterDefinition
+/** An adapter with its configuration, and an ear on what goes out and what comes in. `now`: milliseconds. */
+export function tapped(
+  definition: AdapterDefinition,
+  config: unknown,
+  { gateway, network, now }: { gateway: string; network: string; now(): number },
+  { sendings, hearings }: Traffic,
+): AdapterDefinition {
   return {
     ...definition,
     create(_config, context) {
-      const adapter = definition.create(simulator.config.parse(network.settings), {
+      const adapter = definition.create(config, {
         ...context,
         async deliver(inbound) {
           const result = await context.deliver(inbound)
           const { id, trace } = decodeFrame(inbound.frame)
           const { to } = inbound
-          hearings.push({
-            gateway,
-            network: name,
-            id: toHex(id),
-            to,
-            trace,
-            answeredAt: clock.monotonic(),
-            result,
-          })
+          hearings.push({ gateway, network, id: toHex(id), to, trace, answeredAt: now(), result })
           return result
         },
       })
-      return {
-        ...adapter,
-        async send(intent, signal) {
-          const { id, trace } = decodeFrame(intent.frame)
-          const sending: Sending = {
-            gateway,
-            network: name,
-            id: toHex(id),
-            transactionId: intent.transactionId,
-            wallet: intent.to.wallet,
-            address: intent.to.address,
-            trace,
-            startedAt: clock.monotonic(),
-            endedAt: null,
-            outcome: null,
-          }
-          sendings.push(sending)
-          try {
-            const receipt = await adapter.send(intent, signal)
-            sending.outcome = 'acknowledged'
-            return receipt
-          } catch (error) {
-            sending.outcome = AdapterError.is(error) ? error.class : 'permanent'
-            throw error
-          } finally {
-            sending.endedAt = clock.monotonic()
-          }
-        },
+      const send: Adapter['send'] = async (intent, signal) => {
+        const { id, trace } = decodeFrame(intent.frame)
+        const { transactionId, to } = intent
+        const { wallet, address } = to
+        const place = { gateway, network, transactionId, wallet, address }
+        const sending: Sending = {
+          ...place,
+          id: toHex(id),
+          trace,
+          startedAt: now(),
+          endedAt: null,
+          outcome: null,
+        }
+        sendings.push(sending)
+        try {
+          const receipt = await adapter.send(intent, signal)
+          sending.outcome = 'acknowledged'
+          return receipt
+        } catch (error) {
+          sending.outcome = AdapterError.is(error) ? error.class : 'permanent'
+          throw error
+        } finally {
+          sending.endedAt = now()
+        }
       }
+      // Adapters may be instances of classes: their methods must find their own fields.
+      return new Proxy(adapter, {
+        get(target, name) {
+          if (name === 'send') return send
+          const value: unknown = Reflect.get(target, name, target)
+          return typeof value === 'function' ? value.bind(target) : value
+        },
+      })
     },
   }
 }
