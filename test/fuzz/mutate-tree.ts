@@ -187,7 +187,7 @@ function editSlot(slot: Slot, dice: Dice, other: () => unknown, readable: boolea
   if (roll === 0) remove()
   else if (roll === 1) set(new Nested(value, dice.pick(readable ? [1, 2, 5] : DEPTHS)))
   else if (roll === 2) set(lying(value, dice, readable))
-  else if (roll <= 4) set(treeOf(interesting(dice, readable)))
+  else if (roll <= 4) set(interesting(dice, readable))
   else if (roll === 5) {
     const slots: Slot[] = []
     collect(other() ?? null, noSlot, noSlot, slots)
@@ -200,10 +200,11 @@ function editSlot(slot: Slot, dice: Dice, other: () => unknown, readable: boolea
 /** Of a tree that is only read. */
 function noSlot(): void {}
 
+/** One of {@link VALUES}, as a copy that later edits may change. */
 function interesting(dice: Dice, readable: boolean): unknown {
   for (;;) {
     const value = dice.pick(VALUES)
-    if (!readable || !(value instanceof Raw)) return value
+    if (!readable || !(value instanceof Raw)) return treeOf(value)
   }
 }
 
@@ -223,7 +224,7 @@ function editArray(list: unknown[], dice: Dice, readable: boolean): void {
   if (roll === 0) list.splice(at, 1)
   else if (roll === 1) list.splice(at, 0, treeOf(list[another]))
   else if (roll === 2) [list[at], list[another]] = [list[another], list[at]]
-  else if (roll === 3) list.splice(at, 0, treeOf(interesting(dice, readable)))
+  else if (roll === 3) list.splice(at, 0, interesting(dice, readable))
   else if (list.length > 0 && dice.chance(0.2)) {
     for (let copies = dice.pick([2, 10, 80, 600]); copies > 0; copies--) list.push(treeOf(list[at]))
   }
@@ -235,9 +236,9 @@ function editEntries(entries: Entries, dice: Dice, readable: boolean): void {
   const roll = dice.upTo(4)
   if (roll === 0 && pair) list.splice(list.indexOf(pair), 1)
   else if (roll === 1 && pair) pair[0] = dice.pick(KEYS)
-  else if (roll === 2 && pair && !readable) list.push([pair[0], treeOf(interesting(dice, readable))])
+  else if (roll === 2 && pair && !readable) list.push([pair[0], interesting(dice, readable)])
   else if (roll === 3 && pair && typeof pair[0] === 'string') pair[0] = mutateText(pair[0], dice)
-  else list.push([dice.pick(KEYS), treeOf(interesting(dice, readable))])
+  else list.push([dice.pick(KEYS), interesting(dice, readable)])
 }
 
 function editLeaf(value: unknown, dice: Dice, readable: boolean): unknown {
