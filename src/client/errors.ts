@@ -14,6 +14,8 @@ export type ClientErrorCode =
   | 'peer-not-trusted'
   /** A received message is not for this wallet. */
   | 'message-not-ours'
+  /** A received message claims to belong to a conversation of others. */
+  | 'conversation-mismatch'
   | 'message-expired'
   | 'message-from-future'
   /** The sender's device is not certified by the sender's wallet, or was revoked. */

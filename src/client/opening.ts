@@ -5,7 +5,9 @@
 import {
   decodeFrame,
   decodeSealed,
+  directConversation,
   EnvelopeError,
+  equalBytes,
   FLAGS,
   FRAME_KIND,
   type InnerContent,
@@ -59,6 +61,15 @@ export function createOpener(options: {
     const { header } = envelope
     if (header.from !== wallet && !header.to.includes(wallet)) {
       throw new ClientError('message-not-ours', 'The envelope is not addressed to this wallet')
+    }
+    const [peer] = header.to
+    // A sender names the conversation: without this rule anyone could write into one of two others.
+    const ofPair = peer !== undefined && header.to.length === 1 ? directConversation(header.from, peer) : null
+    if (ofPair && !equalBytes(header.conversation, ofPair)) {
+      throw new ClientError(
+        'conversation-mismatch',
+        'The envelope names a conversation that is not the one of its sender and recipient',
+      )
     }
     if (header.flags & FLAGS.hop) {
       throw new ClientError(
