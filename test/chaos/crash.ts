@@ -25,8 +25,13 @@ import { type SeededRandom, seededRandom } from './random.ts'
 
 /** Share of kills that hit the gateway while it starts. */
 const KILLED_AT_START = 0.25
-/** Longest life of a gateway that answers, in milliseconds. */
-const LONGEST_LIFE_MS = 500
+/**
+ * A life lasts until so many more messages were acknowledged over HTTP, at most, and a moment longer: kills fall amid the
+ * traffic, however fast the machine is.
+ */
+const MOST_ACKNOWLEDGED = 12
+const LONGEST_MOMENT_MS = 60
+const LONGEST_LIFE_MS = 30_000
 /** Between two sends of one way, over HTTP and over a network, in milliseconds. */
 const HTTP_PAUSE_MS = 20
 const NETWORK_PAUSE_MS = 120
@@ -103,7 +108,8 @@ async function run(
   await waitFor(() => (ledger.acknowledged().length > 10 * networks.length ? true : traffic.failure()), {
     what: 'first messages',
   })
-  const kills = await killAndRestart(gateway, options, random.fork('kills'))
+  const acknowledged = () => ledger.acknowledged().filter(({ way }) => way === 'http').length
+  const kills = await killAndRestart(gateway, options, random.fork('kills'), acknowledged)
   await traffic.stop()
   const failure = traffic.failure()
   if (failure) throw failure
@@ -160,13 +166,17 @@ async function killAndRestart(
   gateway: GatewayProcess,
   { kills, onProgress, signal }: CrashOptions,
   random: SeededRandom,
+  acknowledged: () => number,
 ): Promise<{ atStart: number; medianStartMs: number }> {
   const startTimes: number[] = []
   let atStart = 0
   for (let kill = 1; kill <= kills; kill++) {
     signal?.throwIfAborted()
     if (gateway.running()) {
-      await sleep(random.between(0, LONGEST_LIFE_MS))
+      const enough = acknowledged() + random.between(0, MOST_ACKNOWLEDGED)
+      const deadline = performance.now() + LONGEST_LIFE_MS
+      while (acknowledged() < enough && performance.now() < deadline) await sleep(1)
+      await sleep(random.between(0, LONGEST_MOMENT_MS))
       await gateway.kill()
     } else {
       gateway.spawn()
