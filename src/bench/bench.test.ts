@@ -58,7 +58,9 @@ test('a closed loop calls every number once, with no more under way than it may 
     underWay--
     seen.push(number)
   })
-  expect(seen.toSorted((left, right) => left - right)).toEqual(Array.from({ length: 50 }, (_, index) => index))
+  expect(seen.toSorted((left, right) => left - right)).toEqual(
+    Array.from({ length: 50 }, (_, index) => index),
+  )
   expect(most).toBe(7)
   expect(result).toMatchObject({ count: 40, all: 50 })
   await expect(

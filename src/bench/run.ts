@@ -67,7 +67,7 @@ async function main(words: string[]): Promise<number> {
   const result = await bench.run({ runs, options: own, progress: say })
   const report: Report = {
     bench: bench.name,
-    command: `npm run bench -- ${words.filter((word) => word !== '--json').join(' ')}`,
+    command: commandOf(words),
     startedAt: startedAt.toISOString(),
     seconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
     runs,
@@ -90,6 +90,14 @@ async function main(words: string[]): Promise<number> {
 }
 
 class UsageError extends Error {}
+
+/** The command as others would give it: where the report goes, and in which form, changes nothing of what is measured. */
+function commandOf(words: string[]): string {
+  const told = words.filter(
+    (word, place) => word !== '--json' && !word.startsWith('--out') && words[place - 1] !== '--out',
+  )
+  return `npm run bench -- ${told.join(' ')}`
+}
 
 /** Five significant figures are more than any of these measurements has. */
 function rounded(report: Report): unknown {
