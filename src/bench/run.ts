@@ -31,6 +31,9 @@ Options
   --json        print the report as JSON instead of tables
   --help        this text
 
+Environment
+  CAUSEWAY_BENCH_PROFILE=<dir>  \`ingress\` writes CPU profiles of the gateway's threads there (for DevTools)
+
 Exit codes: 0 done, 1 the benchmark failed, 2 wrong usage.
 `
 
