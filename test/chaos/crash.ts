@@ -108,8 +108,7 @@ async function run(
   await waitFor(() => (ledger.acknowledged().length > 10 * networks.length ? true : traffic.failure()), {
     what: 'first messages',
   })
-  const acknowledged = () => ledger.acknowledged().filter(({ way }) => way === 'http').length
-  const kills = await killAndRestart(gateway, options, random.fork('kills'), acknowledged)
+  const kills = await killAndRestart(gateway, options, random.fork('kills'), traffic.acknowledged)
   await traffic.stop()
   const failure = traffic.failure()
   if (failure) throw failure
@@ -196,6 +195,8 @@ async function killAndRestart(
 }
 
 interface Traffic {
+  /** Messages acknowledged over HTTP so far. */
+  acknowledged(): number
   /** An error that is not merely the gateway being away. */
   failure(): Error | null
   /** Lets sends under way end. */
@@ -212,6 +213,7 @@ function startTraffic(options: {
   const { people, networks, ledger } = options
   const stopped = new AbortController()
   let failure: Error | null = null
+  let acknowledged = 0
 
   async function drive(
     way: string,
@@ -237,6 +239,7 @@ function startTraffic(options: {
       for (;;) {
         try {
           await from.client.submit(message)
+          acknowledged++
           return true
         } catch (error) {
           if (!isAway(error)) throw error
@@ -259,6 +262,7 @@ function startTraffic(options: {
     }),
   )
   return {
+    acknowledged: () => acknowledged,
     failure: () => failure,
     async stop() {
       stopped.abort(new Error('the traffic has ended'))
