@@ -102,6 +102,22 @@ test('a copy that arrives where a delivery waits makes the send needless', async
   expect(await gateway.delivery(id, 'trtc')).toMatchObject({ state: 'acknowledged', remoteIds: ['r-1'] })
 })
 
+test('a delivery that was settled while it queued is not claimed any more', async () => {
+  const [alice, bob] = [createPerson(), createPerson()]
+  const trtc = scripted()
+  const networks = { trtc: trtc.definition }
+  const gateway = await bench.gateway({ name: 'gw-a', networks, wallets: [alice, bob], idle: true })
+  const { id, bytes } = await seal(alice, [bob])
+  const later = await seal(alice, [bob])
+  await gateway.submit(alice, bytes)
+  await gateway.submit(alice, later.bytes)
+  const copy = inbound(nativeFrame(alice, bytes), 'r-1', { to: scriptedAddress(bob.wallet) })
+  expect(await trtc.context().deliver(copy)).toEqual({ outcome: 'duplicate', id: toHex(id) })
+  await gateway.networks.start()
+  await waitFor(async () => (await gateway.delivery(later.id, 'trtc')).state === 'acknowledged')
+  expect(trtc.sends.map(({ envelopeId }) => toHex(envelopeId))).toEqual([toHex(later.id)])
+})
+
 test('a copy without the recipient’s wraps, or altered, stands for nothing', async () => {
   const [alice, bob] = [createPerson(), createPerson()]
   const trtc = scripted({ send: failure('retryable', 'busy') })

@@ -11,9 +11,36 @@ const HELP = `Usage: node test/property/invariants.ts [options]
 Takes each guard of the relay out of a copy of the tree, one at a time, and runs the test that must fail then.
 
   --only <words>   guards whose rule contains this
+  --table          prints docs/reference/invariants.md instead
   --help
 
 Exit codes: 0 every guard is missed by its test, 1 one is not, 2 wrong usage.`
+
+const INTRODUCTION = `# Invariants and their guards
+
+What the relay promises, what in the source keeps each promise, and the test that fails when that guard is taken out.
+\`node test/property/invariants.ts\` takes every guard out of a copy of the tree, one at a time, and sees its test fail.
+This page is its \`--table\`.
+
+All promises together are checked over random topologies of up to five gateways and five faulty networks:
+\`node test/property/loops.ts --runs 500 --seed 1\`. A ring with real Waku nodes in it is \`test/property/topology-waku.test.ts\`.
+
+One guard is not listed, because nothing fails without it: keys of small order are refused before OpenSSL sees them
+(\`src/relay/signatures.ts\`), and OpenSSL 3.5 refuses them too.
+`
+
+/** The page `docs/reference/invariants.md`. */
+export function invariantsPage(): string {
+  const sections = INVARIANTS.map(({ name, guards }) => {
+    const rows = guards.map(
+      ({ rule, source, test: [file, title] }) => `| ${rule} | \`${source}\` | \`${file}\`: ${title} |`,
+    )
+    return ['', `## ${name}`, '', '| guard | source | fails without it |', '|---|---|---|', ...rows, ''].join(
+      '\n',
+    )
+  })
+  return INTRODUCTION + sections.join('')
+}
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const COPIED = ['src', 'adapters', 'test', 'config', 'package.json', 'tsconfig.json', 'vitest.config.ts']
@@ -83,8 +110,13 @@ async function main(only: string): Promise<boolean> {
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { only: { type: 'string', default: '' }, help: { type: 'boolean', default: false } },
+    options: {
+      only: { type: 'string', default: '' },
+      table: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
   })
   if (values.help) console.log(HELP)
+  else if (values.table) process.stdout.write(invariantsPage())
   else process.exitCode = (await main(values.only)) ? 0 : 1
 }
