@@ -50,6 +50,13 @@ export { LIMITS } from './limits.ts'
 export { type OpeningKey, openSealed } from './open.ts'
 export { PADDING_BUCKETS, padContent, unpadContent } from './padding.ts'
 export { type RandomSource, type SealInput, sealEnvelope } from './seal.ts'
-export { decodeSealed, mergeWraps, type SealedEnvelope, signedBytes, stripWraps, verifySealed } from './sealed.ts'
+export {
+  decodeSealed,
+  mergeWraps,
+  type SealedEnvelope,
+  signedBytes,
+  stripWraps,
+  verifySealed,
+} from './sealed.ts'
 export { generateEncryptionKeyPair } from './suites.ts'
 export { isWalletKey } from './wallet.ts'
