@@ -4,7 +4,8 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Guard, INVARIANTS } from './invariants-guards.ts'
+import type { Guard } from './invariants-guard.ts'
+import { INVARIANTS } from './invariants-guards.ts'
 
 const HELP = `Usage: node test/property/invariants.ts [options]
 
