@@ -234,7 +234,8 @@ function createChild(onMessage: (message: NativeMessage) => void, onExit: (exit:
     execArgv: [],
     env: { ...process.env, NODE_OPTIONS: '' },
   })
-  const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
+  // Not 'exit': what the child wrote last is read by then.
+  const exited = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
   let lastCall = 0
   let reason = ''
   let ending = false
