@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { SendIntent } from '../../src/adapter/index.ts'
 import { createVirtualClock } from '../../src/adapter/testing/clock.ts'
 import { encodeMessage, messageNumbers } from './carriage.ts'
-import { createHistory, ownTransaction } from './history.ts'
+import { createHistory, ownTransaction, remoteTimeOf } from './history.ts'
 import type { RestClient, RoamingMessage, RoamingQuery } from './rest.ts'
 
 const never = new AbortController().signal
@@ -52,6 +52,14 @@ function historyOf(
   })
   return { history, queries }
 }
+
+describe('remoteTimeOf', () => {
+  it('gives milliseconds, and null for numbers that are no time', () => {
+    expect(remoteTimeOf(1_900_000_000)).toBe(1_900_000_000_000)
+    expect(remoteTimeOf(1.0004)).toBe(1000)
+    for (const wrong of [-1, 1e308, Number.POSITIVE_INFINITY, 2 ** 52]) expect(remoteTimeOf(wrong)).toBeNull()
+  })
+})
 
 describe('pages', () => {
   it('that go round in circles end with an error: neither an endless walk nor a complete one', async () => {

@@ -154,6 +154,12 @@ export function remoteIdsOf(message: { MsgKey: string; MsgId?: string | undefine
   return message.MsgId ? [message.MsgKey, message.MsgId] : [message.MsgKey]
 }
 
+/** The service's time of a message (Unix seconds) in milliseconds; null for a number that is no time. */
+export function remoteTimeOf(seconds: number): number | null {
+  const milliseconds = Math.round(seconds * 1000)
+  return Number.isSafeInteger(milliseconds) && milliseconds >= 0 ? milliseconds : null
+}
+
 /** A transaction id counts only when the message's numbers follow from it: a client cannot pass for a gateway by copying one. */
 export function ownTransaction(
   transactionId: string | null,
@@ -174,7 +180,7 @@ function toInbound(message: RoamingMessage): Inbound | null {
     to: message.To_Account,
     from: message.From_Account,
     via: 'history',
-    remoteTime: message.MsgTimeStamp * 1000,
+    remoteTime: remoteTimeOf(message.MsgTimeStamp),
     transactionId: ownTransaction(carried.transactionId, message),
   }
 }

@@ -19,7 +19,7 @@ import type {
 } from '../../src/adapter/index.ts'
 import { decodeMessage } from './carriage.ts'
 import type { TrtcConfig } from './config.ts'
-import { ownTransaction } from './history.ts'
+import { ownTransaction, remoteTimeOf } from './history.ts'
 
 /** Why a webhook was refused. */
 export type WebhookCode =
@@ -180,7 +180,7 @@ export function createWebhook(options: WebhookOptions): WebhookFacet & { statist
           remoteId: message.MsgKey,
           to: message.To_Account,
           from: message.From_Account,
-          remoteTime: message.MsgTime * 1000,
+          remoteTime: remoteTimeOf(message.MsgTime),
         },
         { ...message, numbers: platform === 'RESTAPI' ? message : null },
       )
@@ -192,7 +192,7 @@ export function createWebhook(options: WebhookOptions): WebhookFacet & { statist
           remoteId: `${message.GroupId}_${message.MsgSeq}`,
           to: message.GroupId,
           from: message.From_Account,
-          remoteTime: message.MsgTime * 1000,
+          remoteTime: remoteTimeOf(message.MsgTime),
         },
         { ...message, numbers: null },
       )
