@@ -8,17 +8,11 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../../src/adapter/testing/index.ts'
+import { quantile } from '../../src/bench/statistics.ts'
 import type { Journey } from '../../src/client/index.ts'
 import { openDeliveries } from './deliveries.ts'
 import { createGatewayProcess, freePort, type GatewayProcess } from './gateway-process.ts'
-import {
-  copyViolations,
-  createLedger,
-  inboxViolations,
-  type Ledger,
-  missingFrom,
-  shownTwice,
-} from './ledger.ts'
+import { copyViolations, createLedger, doubledIn, type Ledger, missingFrom, shownTwice } from './ledger.ts'
 import { chaosNetworks, type RunningNetwork } from './networks/index.ts'
 import { createInboxReader, createPerson, isAway, type Person, seal } from './people.ts'
 import { type SeededRandom, seededRandom } from './random.ts'
@@ -44,12 +38,16 @@ export interface CrashOptions {
   /** Names of the networks. */
   networks: readonly string[]
   onProgress?(text: string): void
+  /** Ends the killing early. What was promised until then is compared all the same. */
   signal?: AbortSignal
+  /** Leaves databases and archives in place when a promise was broken, and names the folder in the report. */
+  keep?: boolean
 }
 
 export interface CrashReport {
   seed: number
   networks: readonly string[]
+  /** How often the process was killed: fewer than asked for after an interruption. */
   kills: number
   killedAtStart: number
   /** Envelopes by way: sent, and acknowledged. */
@@ -58,21 +56,29 @@ export interface CrashReport {
   convergedAfterMs: number
   /** Copies beyond the first that the networks hold, each after an uncertain outcome. */
   repeats: number
-  /** Median milliseconds from the start of a process to its first answer. */
-  medianStartMs: number
+  /** Milliseconds from the start of a process on what the last one left to its first answer. */
+  recoveryMs: { p50: number; p99: number; longest: number }
   seconds: number
+  /** Broken promises by sort; `violations` has them in words. */
+  broken: { lost: number; inInboxTwice: number; shownTwice: number; relayedTwice: number; other: number }
   /** Broken promises. Empty when all hold. */
   violations: string[]
+  /** Where databases and archives were left. */
+  folder?: string
 }
 
 /** Runs the harness once. Rejects only when the harness itself fails; broken promises are in the report. */
 export async function runCrash(options: CrashOptions): Promise<CrashReport> {
   const directory = await mkdtemp(join(tmpdir(), 'causeway-crash-'))
-  const stopping: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })]
+  const stopping: (() => Promise<unknown>)[] = []
+  let kept = false
   try {
-    return await run(options, directory, stopping)
+    const report = await run(options, directory, stopping)
+    kept = options.keep === true && report.violations.length > 0
+    return kept ? { ...report, folder: directory } : report
   } finally {
     for (const step of stopping.reverse()) await step()
+    if (!kept) await rm(directory, { recursive: true, force: true })
   }
 }
 
@@ -116,30 +122,49 @@ async function run(
   const restartedAt = performance.now()
   const open = await converged(gateway, ledger, people)
   const convergedAfterMs = Math.round(performance.now() - restartedAt)
-  const violations = [...open, ...(await inboxViolations(ledger, people)), ...shownTwice(people)]
-  for (const { name, complaints } of people) violations.push(...complaints.map((text) => `${name}: ${text}`))
+  const readers = people.map(createInboxReader)
+  for (const reader of readers) await reader.readOn()
+  const lost = missingFrom(ledger, readers)
+  const inInboxTwice = doubledIn(readers)
+  const twiceShown = shownTwice(people)
+  const relayedTwice: string[] = []
   let repeats = 0
   for (const network of networks) {
     const copies = await network.copies(people)
     const journeys = await journeysOf(ledger, copies)
     const result = copyViolations({ network: network.adapter, copies, ledger, journeys })
-    violations.push(...result.violations)
+    relayedTwice.push(...result.violations)
     repeats += result.repeats
   }
   await Promise.all(people.map((person) => person.close()))
   await gateway.stop()
-  violations.push(...databaseViolations(join(gateway.dataDirectory, 'causeway.db')))
+  const other = [
+    ...open,
+    ...people.flatMap(({ name, complaints }) => complaints.map((text) => `${name}: ${text}`)),
+    ...databaseViolations(join(gateway.dataDirectory, 'causeway.db')),
+  ]
   return {
     seed: options.seed,
     networks: options.networks,
-    kills: options.kills,
+    kills: kills.count,
     killedAtStart: kills.atStart,
     ways: countWays(ledger),
     convergedAfterMs,
     repeats,
-    medianStartMs: kills.medianStartMs,
+    recoveryMs: {
+      p50: Math.round(quantile(kills.startTimes, 0.5)),
+      p99: Math.round(quantile(kills.startTimes, 0.99)),
+      longest: Math.round(Math.max(0, ...kills.startTimes)),
+    },
     seconds: Math.round((performance.now() - startedAt) / 1000),
-    violations,
+    broken: {
+      lost: lost.length,
+      inInboxTwice: inInboxTwice.length,
+      shownTwice: twiceShown.length,
+      relayedTwice: relayedTwice.length,
+      other: other.length,
+    },
+    violations: [...lost, ...inInboxTwice, ...twiceShown, ...relayedTwice, ...other],
   }
 }
 
@@ -166,11 +191,12 @@ async function killAndRestart(
   { kills, onProgress, signal }: CrashOptions,
   random: SeededRandom,
   acknowledged: () => number,
-): Promise<{ atStart: number; medianStartMs: number }> {
+): Promise<{ count: number; atStart: number; startTimes: number[] }> {
+  const begin = performance.now()
   const startTimes: number[] = []
   let atStart = 0
-  for (let kill = 1; kill <= kills; kill++) {
-    signal?.throwIfAborted()
+  let count = 0
+  while (count < kills && !(signal?.aborted && gateway.running())) {
     if (gateway.running()) {
       const enough = acknowledged() + random.between(0, MOST_ACKNOWLEDGED)
       const deadline = performance.now() + LONGEST_LIFE_MS
@@ -179,19 +205,23 @@ async function killAndRestart(
       await gateway.kill()
     } else {
       gateway.spawn()
-      const typical = median(startTimes) || 1_000
+      const typical = quantile(startTimes, 0.5) || 1_000
       await sleep(random.between(0, Math.round(typical * 1.1)))
       await gateway.kill()
       atStart++
     }
-    if (kill < kills && random.chance(KILLED_AT_START)) continue
+    count++
+    if (count < kills && !signal?.aborted && random.chance(KILLED_AT_START)) continue
     const spawnedAt = performance.now()
     gateway.spawn()
     await gateway.ready()
     startTimes.push(performance.now() - spawnedAt)
-    if (kill % 10 === 0) onProgress?.(`${kill} of ${kills} kills`)
+    if (count % 10 === 0) {
+      const seconds = Math.round((performance.now() - begin) / 1000)
+      onProgress?.(`${count} of ${kills} kills after ${seconds} s, ${acknowledged()} acknowledged over HTTP`)
+    }
   }
-  return { atStart, medianStartMs: Math.round(median(startTimes)) }
+  return { count, atStart, startTimes }
 }
 
 interface Traffic {
@@ -324,9 +354,4 @@ function countWays(ledger: Ledger): CrashReport['ways'] {
     if (acknowledgedAt !== null) ways[way].acknowledged++
   }
   return ways
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((left, right) => left - right)
-  return sorted[Math.floor(sorted.length / 2)] ?? 0
 }

@@ -1,6 +1,6 @@
 /** What was sent, what was promised, and whether the promises hold. */
 import type { Journey } from '../../src/client/index.ts'
-import { createInboxReader, type InboxReader, type Person } from './people.ts'
+import type { InboxReader, Person } from './people.ts'
 
 export interface SentRecord {
   id: string
@@ -40,13 +40,6 @@ export function doubledIn(readers: readonly InboxReader[]): string[] {
       .filter(([, count]) => count > 1)
       .map(([id, count]) => `${id} is ${count} times in the inbox of ${person.name}`),
   )
-}
-
-/** Reads all inboxes from their beginning. Empty when everything acknowledged is there, and everything once. */
-export async function inboxViolations(ledger: Ledger, people: readonly Person[]): Promise<string[]> {
-  const readers = people.map(createInboxReader)
-  for (const reader of readers) await reader.readOn()
-  return [...missingFrom(ledger, readers), ...doubledIn(readers)]
 }
 
 /** Messages that one person was shown more than once. */

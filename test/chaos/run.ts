@@ -7,7 +7,8 @@ import { chaosNetworks } from './networks/index.ts'
 const HELP = `Usage: npm run chaos -- <command> [options]
 
   crash    Kill the gateway with SIGKILL at random moments under load, start it again, compare promises with facts.
-             --kills <n>      how often (default 50)
+             --kills <n>      how often (default 50); interrupted, it compares what was promised until then
+             --keep           leave databases and archives in place when a promise was broken
   faults   Put every kind of fault between gateway and network, heal it, measure until everything has arrived.
              --seeds <n>      how many runs of every kind (default 1)
              --only <words>   kinds whose name contains this, e.g. --only half-open
@@ -29,6 +30,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     networks: { type: 'string' },
     only: { type: 'string' },
+    keep: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -57,6 +59,7 @@ async function crash(): Promise<boolean> {
     networks: networks(['trtc', 'waku']),
     signal: interrupted.signal,
     onProgress: note,
+    keep: values.keep,
   })
   console.log(values.json ? JSON.stringify(report, null, 2) : describeCrash(report))
   return report.violations.length === 0
@@ -66,12 +69,15 @@ function describeCrash(report: CrashReport): string {
   const ways = Object.entries(report.ways).map(
     ([way, { sent, acknowledged }]) => `  ${way.padEnd(8)} ${sent} sent, ${acknowledged} acknowledged`,
   )
+  const { recoveryMs, broken } = report
   return [
     `${report.kills} kills (${report.killedAtStart} while it started), seed ${report.seed}, ${report.seconds} s`,
     ...ways,
-    `  start    ${report.medianStartMs} ms to the first answer (median)`,
-    `  in place ${report.convergedAfterMs} ms after the last start; ${report.repeats} repeats after uncertain outcomes`,
+    `  first answer after a start: p50 ${recoveryMs.p50} ms, p99 ${recoveryMs.p99} ms, longest ${recoveryMs.longest} ms`,
+    `  all in place ${report.convergedAfterMs} ms after the last start; ${report.repeats} repeats after uncertain outcomes`,
+    `  lost ${broken.lost}, in an inbox twice ${broken.inInboxTwice}, shown twice ${broken.shownTwice}, relayed twice ${broken.relayedTwice}`,
     ...verdict(report.violations),
+    ...(report.folder === undefined ? [] : [`left in place: ${report.folder}`]),
   ].join('\n')
 }
 
