@@ -1,5 +1,7 @@
 /** What the gateway gives to an adapter. Adapters take time, randomness and storage from here and from nowhere else. */
 import type { DeliverResult, Inbound, StateReport } from './contract.ts'
+import type { DeliverOpaque } from './opaque.ts'
+import type { EnrolmentReport, NativeInbound } from './enrolment.ts'
 
 export interface AdapterContext {
   /** This gateway's id, as it stands in hop traces. */
@@ -13,8 +15,14 @@ export interface AdapterContext {
   directory(): Promise<string>
   /** Resolves when the frame is durable (or known, or refused): only then acknowledge upstream. */
   deliver(inbound: Inbound): Promise<DeliverResult>
+  /** The same for what the opaque facet heard for a mirror. */
+  deliverOpaque: DeliverOpaque
   /** Reports a change of connection state. Going from any other state to `connected` starts a reconcile walk. */
   state(report: StateReport): void
+  /** As `deliver`, for a native message of an enrolled wallet. Streams and walks may both bring it: it is shown once. */
+  deliverNative(inbound: NativeInbound): Promise<DeliverResult>
+  /** Reports a change of an enrolment's connection. */
+  enrolmentState(id: string, report: EnrolmentReport): void
 }
 
 export interface Clock {

@@ -7,6 +7,7 @@
 import type { z } from 'zod'
 import type { Capabilities } from './capabilities.ts'
 import type { AdapterContext } from './context.ts'
+import type { EnrolmentFacet } from './enrolment.ts'
 import type { CredentialsFacet, DoctorFacet, HistoryFacet, IdentityFacet, WebhookFacet } from './facets.ts'
 
 /** `xmtp`, `push`, `waku`, `trtc`, `simulator`, …: lower-case letters, digits and hyphens. */
@@ -82,6 +83,7 @@ export interface Adapter {
   identity?: IdentityFacet
   webhook?: WebhookFacet
   credentials?: CredentialsFacet
+  enrolment?: EnrolmentFacet
   doctor?: DoctorFacet
 }
 

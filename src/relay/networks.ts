@@ -8,7 +8,9 @@ import type {
   Capabilities,
   Clock,
   DeliverResult,
+  EnrolmentReport,
   Inbound,
+  NativeInbound,
   Random,
   StateReport,
 } from '../adapter/index.ts'
@@ -47,6 +49,12 @@ export interface NetworksOptions {
   dataDirectory: string
   /** Takes a heard frame: the relay's `hear`. */
   deliver(network: string, inbound: Inbound): Promise<DeliverResult>
+  /** Takes what enrolled wallets hear. Absent: nobody is enrolled. */
+  enrolments?: {
+    deliver(network: string, inbound: NativeInbound): Promise<DeliverResult>
+    /** Must not throw. */
+    report(network: string, id: string, report: EnrolmentReport): void
+  }
 }
 
 interface Entry {
@@ -123,6 +131,14 @@ export function createNetworks(options: NetworksOptions): Networks {
       },
       state(report) {
         if (isCurrent()) setState(name, report)
+      },
+      async deliverNative(inbound) {
+        if (!isCurrent())
+          throw new RelayError('relay-stopping', 'This instance of the adapter has been replaced')
+        return options.enrolments?.deliver(name, inbound) ?? { outcome: 'refused', code: 'enrolment-unknown' }
+      },
+      enrolmentState(id, report) {
+        if (isCurrent()) options.enrolments?.report(name, id, report)
       },
     }
   }

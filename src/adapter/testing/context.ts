@@ -6,13 +6,18 @@ import { join } from 'node:path'
 import { systemClock } from '../clock.ts'
 import type { AdapterContext, AdapterLog, AdapterStorage, Clock, Random } from '../context.ts'
 import type { AdapterState, DeliverResult, Inbound, StateReport } from '../contract.ts'
+import type { EnrolmentReport, NativeInbound } from '../enrolment.ts'
 import { sameBytes } from './bytes.ts'
 
 export interface RecordingContext extends AdapterContext {
   /** Every call of `deliver`, in order, with whether it was taken (resolved) or turned away (rejected). */
   readonly deliveries: readonly { inbound: Inbound; taken: boolean }[]
+  /** Every call of `deliverNative`, in order, with whether it was taken. */
+  readonly natives: readonly { inbound: NativeInbound; taken: boolean }[]
   /** Every state report, in order. */
   readonly states: readonly StateReport[]
+  /** Every report on an enrolment, in order. */
+  readonly enrolmentStates: readonly { id: string; report: EnrolmentReport }[]
   readonly logs: readonly LogRecord[]
   /** True once the adapter has asked for its folder. */
   readonly directoryUsed: boolean
@@ -22,7 +27,7 @@ export interface RecordingContext extends AdapterContext {
   heard(frame: Uint8Array): Inbound[]
   /** Inbound frames equal to `frame`, taken or turned away. */
   offered(frame: Uint8Array): Inbound[]
-  /** While on, `deliver` rejects: the gateway could not make the frame durable. */
+  /** While on, `deliver` and `deliverNative` reject: the gateway could not make the frame durable. */
   rejectDeliveries(on: boolean): void
   /** Removes the folder. */
   dispose(): Promise<void>
@@ -46,7 +51,9 @@ export interface RecordingContextOptions {
 
 export function createRecordingContext(options: RecordingContextOptions = {}): RecordingContext {
   const deliveries: { inbound: Inbound; taken: boolean }[] = []
+  const natives: { inbound: NativeInbound; taken: boolean }[] = []
   const states: StateReport[] = []
+  const enrolmentStates: { id: string; report: EnrolmentReport }[] = []
   const logs: LogRecord[] = []
   const known = new Set<string>()
   let rejecting = false
@@ -72,7 +79,9 @@ export function createRecordingContext(options: RecordingContextOptions = {}): R
     } satisfies AdapterLog,
     storage: options.storage ?? createMemoryStorage(),
     deliveries,
+    natives,
     states,
+    enrolmentStates,
     logs,
     get directoryUsed() {
       return folder !== null
@@ -93,6 +102,18 @@ export function createRecordingContext(options: RecordingContextOptions = {}): R
     },
     state(report) {
       states.push({ ...report })
+    },
+    async deliverNative(inbound): Promise<DeliverResult> {
+      const taken = !rejecting
+      natives.push({ inbound: structuredClone(inbound), taken })
+      if (!taken) throw new Error('the store is not available (the contract suite turned this message away)')
+      const id = createHash('sha256').update(`${inbound.enrolment} ${inbound.remoteId}`).digest('hex')
+      if (known.has(id)) return { outcome: 'duplicate', id }
+      known.add(id)
+      return { outcome: 'accepted', id }
+    },
+    enrolmentState(id, report) {
+      enrolmentStates.push({ id, report: { ...report } })
     },
     lastState: () => states.at(-1)?.state ?? null,
     heard: (frame) => matching(frame, true),
