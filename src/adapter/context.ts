@@ -1,7 +1,7 @@
 /** What the gateway gives to an adapter. Adapters take time, randomness and storage from here and from nowhere else. */
 import type { DeliverResult, Inbound, StateReport } from './contract.ts'
-import type { DeliverOpaque } from './opaque.ts'
 import type { EnrolmentReport, NativeInbound } from './enrolment.ts'
+import type { DeliverOpaque } from './opaque.ts'
 
 export interface AdapterContext {
   /** This gateway's id, as it stands in hop traces. */

@@ -9,6 +9,7 @@ import type { Capabilities } from './capabilities.ts'
 import type { AdapterContext } from './context.ts'
 import type { EnrolmentFacet } from './enrolment.ts'
 import type { CredentialsFacet, DoctorFacet, HistoryFacet, IdentityFacet, WebhookFacet } from './facets.ts'
+import type { OpaqueFacet } from './opaque.ts'
 
 /** `xmtp`, `push`, `waku`, `trtc`, `simulator`, …: lower-case letters, digits and hyphens. */
 export type NetworkName = string
@@ -84,6 +85,7 @@ export interface Adapter {
   webhook?: WebhookFacet
   credentials?: CredentialsFacet
   enrolment?: EnrolmentFacet
+  opaque?: OpaqueFacet
   doctor?: DoctorFacet
 }
 

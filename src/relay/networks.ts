@@ -11,6 +11,7 @@ import type {
   EnrolmentReport,
   Inbound,
   NativeInbound,
+  OpaqueInbound,
   Random,
   StateReport,
 } from '../adapter/index.ts'
@@ -49,6 +50,8 @@ export interface NetworksOptions {
   dataDirectory: string
   /** Takes a heard frame: the relay's `hear`. */
   deliver(network: string, inbound: Inbound): Promise<DeliverResult>
+  /** Takes what mirrors hear. Absent: there are none. */
+  mirrors?: { deliver(network: string, inbound: OpaqueInbound): Promise<DeliverResult> }
   /** Takes what enrolled wallets hear. Absent: nobody is enrolled. */
   enrolments?: {
     deliver(network: string, inbound: NativeInbound): Promise<DeliverResult>
@@ -136,6 +139,11 @@ export function createNetworks(options: NetworksOptions): Networks {
         if (!isCurrent())
           throw new RelayError('relay-stopping', 'This instance of the adapter has been replaced')
         return options.enrolments?.deliver(name, inbound) ?? { outcome: 'refused', code: 'enrolment-unknown' }
+      },
+      async deliverOpaque(inbound) {
+        if (!isCurrent())
+          throw new RelayError('relay-stopping', 'This instance of the adapter has been replaced')
+        return options.mirrors?.deliver(name, inbound) ?? { outcome: 'refused', code: 'mirror-unknown' }
       },
       enrolmentState(id, report) {
         if (isCurrent()) options.enrolments?.report(name, id, report)

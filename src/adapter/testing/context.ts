@@ -7,6 +7,7 @@ import { systemClock } from '../clock.ts'
 import type { AdapterContext, AdapterLog, AdapterStorage, Clock, Random } from '../context.ts'
 import type { AdapterState, DeliverResult, Inbound, StateReport } from '../contract.ts'
 import type { EnrolmentReport, NativeInbound } from '../enrolment.ts'
+import type { OpaqueInbound } from '../opaque.ts'
 import { sameBytes } from './bytes.ts'
 
 export interface RecordingContext extends AdapterContext {
@@ -14,6 +15,8 @@ export interface RecordingContext extends AdapterContext {
   readonly deliveries: readonly { inbound: Inbound; taken: boolean }[]
   /** Every call of `deliverNative`, in order, with whether it was taken. */
   readonly natives: readonly { inbound: NativeInbound; taken: boolean }[]
+  /** Every call of `deliverOpaque`, in order, with whether it was taken. */
+  readonly parcels: readonly { inbound: OpaqueInbound; taken: boolean }[]
   /** Every state report, in order. */
   readonly states: readonly StateReport[]
   /** Every report on an enrolment, in order. */
@@ -27,7 +30,7 @@ export interface RecordingContext extends AdapterContext {
   heard(frame: Uint8Array): Inbound[]
   /** Inbound frames equal to `frame`, taken or turned away. */
   offered(frame: Uint8Array): Inbound[]
-  /** While on, `deliver` and `deliverNative` reject: the gateway could not make the frame durable. */
+  /** While on, `deliver`, `deliverNative` and `deliverOpaque` reject: the gateway could not make the frame durable. */
   rejectDeliveries(on: boolean): void
   /** Removes the folder. */
   dispose(): Promise<void>
@@ -52,6 +55,7 @@ export interface RecordingContextOptions {
 export function createRecordingContext(options: RecordingContextOptions = {}): RecordingContext {
   const deliveries: { inbound: Inbound; taken: boolean }[] = []
   const natives: { inbound: NativeInbound; taken: boolean }[] = []
+  const parcels: { inbound: OpaqueInbound; taken: boolean }[] = []
   const states: StateReport[] = []
   const enrolmentStates: { id: string; report: EnrolmentReport }[] = []
   const logs: LogRecord[] = []
@@ -80,6 +84,7 @@ export function createRecordingContext(options: RecordingContextOptions = {}): R
     storage: options.storage ?? createMemoryStorage(),
     deliveries,
     natives,
+    parcels,
     states,
     enrolmentStates,
     logs,
@@ -108,6 +113,15 @@ export function createRecordingContext(options: RecordingContextOptions = {}): R
       natives.push({ inbound: structuredClone(inbound), taken })
       if (!taken) throw new Error('the store is not available (the contract suite turned this message away)')
       const id = createHash('sha256').update(`${inbound.enrolment} ${inbound.remoteId}`).digest('hex')
+      if (known.has(id)) return { outcome: 'duplicate', id }
+      known.add(id)
+      return { outcome: 'accepted', id }
+    },
+    async deliverOpaque(inbound): Promise<DeliverResult> {
+      const taken = !rejecting
+      parcels.push({ inbound: structuredClone(inbound), taken })
+      if (!taken) throw new Error('the store is not available (the contract suite turned this parcel away)')
+      const id = createHash('sha256').update(`${inbound.mirror} ${inbound.remoteId}`).digest('hex')
       if (known.has(id)) return { outcome: 'duplicate', id }
       known.add(id)
       return { outcome: 'accepted', id }
