@@ -49,6 +49,14 @@ export interface NetworkClientInput {
   description: Record<string, unknown>
   /** From `POST /v1/networks/<network>/credentials`, on networks that need them. */
   credentials: Record<string, string | number> | null
+  /** The wallet, on networks where a client signs in with it (XMTP, Push). */
+  signer?: WalletSigner
+}
+
+/** What a network's SDK asks of a wallet: its address, and `personal_sign`. An ethers `Wallet` is one. */
+export interface WalletSigner {
+  getAddress(): Promise<string>
+  signMessage(message: string): Promise<string>
 }
 
 /** The module shape of `adapters/<network>/sandbox/index.ts`. */

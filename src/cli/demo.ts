@@ -1,6 +1,6 @@
 /** The main job, end to end, on the real SDKs of the networks and their local stand-ins. */
 import { Wallet } from 'ethers'
-import type { NetworkClient } from '../adapter/index.ts'
+import type { NetworkClient, WalletSigner } from '../adapter/index.ts'
 import { loadSandbox } from '../adapter/registry.ts'
 import { type Client, createClient, type Journey, type Message } from '../client/index.ts'
 import { decodeFrame, toHex } from '../envelope/index.ts'
@@ -10,6 +10,7 @@ import type { RunningGateway } from '../main.ts'
 export interface Participant {
   name: string
   client: Client
+  signer: WalletSigner
   networks: Map<string, NetworkClient>
   /** Messages that were opened, each once, in order of arrival over any way. */
   messages: Message[]
@@ -24,15 +25,17 @@ export async function createParticipant(
   gateway: string,
   signal: AbortSignal,
 ): Promise<Participant> {
+  const signer = Wallet.createRandom()
   const client = await createClient({
     gateway,
-    signer: Wallet.createRandom(),
+    signer,
     deviceLabel: `demo device of ${name}`,
   })
   await client.signIn()
   const participant: Participant = {
     name,
     client,
+    signer,
     networks: new Map(),
     messages: [],
     arrivals: new Map(),
@@ -62,6 +65,7 @@ export async function joinNetwork(
     address: endpoint.address,
     description: status.description,
     credentials: needsCredentials ? await client.credentials(network) : null,
+    signer: participant.signer,
   })
   const arrived = new Set<string>()
   participant.arrivals.set(network, arrived)
