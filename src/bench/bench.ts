@@ -109,7 +109,8 @@ export function ratioTable(ratios: readonly Ratio[]): string {
   return table(['ratio, in the same run', 'median', 'least – most', 'aim'], rows)
 }
 
-function table(head: string[], rows: string[][]): string {
+/** Markdown: the first column reads from the left, the others from the right. */
+export function table(head: string[], rows: readonly string[][]): string {
   const widths = head.map((text, column) =>
     Math.max(3, text.length, ...rows.map((row) => row[column]!.length)),
   )

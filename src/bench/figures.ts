@@ -1,18 +1,30 @@
 /** Renders `docs/reference/figures.md` from the reports in `docs/reference/figures/`: `node src/bench/figures.ts`. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { medianTable, type Report, ratioTable } from './bench.ts'
+import { medianTable, type Report, ratioTable, table } from './bench.ts'
+import type { CheckReport } from './checks.ts'
+import type { Machine } from './machine.ts'
 
 const folder = new URL('../../docs/reference/figures/', import.meta.url)
 const page = new URL('../../docs/reference/figures.md', import.meta.url)
 const ORDER = ['ingress', 'relay', 'fanout', 'growth', 'peers']
+const CHECKS = ['crash', 'faults', 'loops', 'fuzz', 'load']
 
 /** The page as it should read. */
 export function renderFigures(): string {
   const reports = readdirSync(folder)
     .filter((name) => name.endsWith('.json'))
-    .map((name) => JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as Report)
-    .sort((left, right) => ORDER.indexOf(left.bench) - ORDER.indexOf(right.bench))
+    .map((name) => JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as Report | CheckReport)
+  const benches = inOrder(
+    ORDER,
+    reports.filter((report) => 'bench' in report),
+    ({ bench }) => bench,
+  )
+  const checks = inOrder(
+    CHECKS,
+    reports.filter((report) => 'check' in report),
+    ({ check }) => check,
+  )
   return [
     '# Figures',
     '',
@@ -20,13 +32,24 @@ export function renderFigures(): string {
     '',
     'Rates and latencies depend on the machine and on what else it does. CPU time for an operation depends on it less, and ratios within one run least: legs take turns within a run, and each figure is the median of the runs. `npm run bench -- --help` lists the benchmarks; each writes its report as JSON and as a plot. A load average above the number of cores means that others were using them: rates and latencies are then far from what the machine can do, and only the ratios are worth reading.',
     '',
-    ...reports.flatMap(section),
+    ...benches.flatMap(section),
+    ...(checks.length > 0 ? [...CHECKS_HEAD, ...checks.flatMap(checkSection)] : []),
   ].join('\n')
+}
+
+const CHECKS_HEAD = [
+  '# What holds',
+  '',
+  'Runs of the harnesses behind the promises (`docs/reference/invariants.md`), longer than within `npm test`.',
+  '',
+]
+
+function inOrder<Item>(names: readonly string[], items: Item[], nameOf: (item: Item) => string): Item[] {
+  return items.sort((left, right) => names.indexOf(nameOf(left)) - names.indexOf(nameOf(right)))
 }
 
 function section(report: Report): string[] {
   const { bench, command, startedAt, runs, seconds, machine, legs, ratios, notes } = report
-  const { node, system, processor, cores, memoryGiB, load } = machine
   return [
     `## ${bench}`,
     '',
@@ -34,7 +57,7 @@ function section(report: Report): string[] {
     command,
     '```',
     '',
-    `${runs} runs in ${seconds} s, ${startedAt.slice(0, 10)}. Node ${node}, ${system}, ${cores} × ${processor}, ${memoryGiB} GiB; load averages at the start: ${load.join(', ')}.`,
+    `${runs} ${runs === 1 ? 'run' : 'runs'} in ${seconds} s, ${startedAt.slice(0, 10)}. ${place(machine)}`,
     '',
     medianTable(legs),
     '',
@@ -44,6 +67,36 @@ function section(report: Report): string[] {
     `![${bench}](figures/${bench}.svg)`,
     '',
   ]
+}
+
+function checkSection({
+  check,
+  command,
+  startedAt,
+  seconds,
+  machine,
+  held,
+  figures,
+  notes,
+}: CheckReport): string[] {
+  return [
+    `## ${check}`,
+    '',
+    '```',
+    command,
+    '```',
+    '',
+    `${held ? 'Every promise held.' : 'A PROMISE WAS BROKEN.'} ${seconds} s, ${startedAt.slice(0, 10)}. ${place(machine)}`,
+    '',
+    table(['', 'figure'], figures),
+    '',
+    ...notes.map((note) => `- ${note}`),
+    '',
+  ]
+}
+
+function place({ node, system, processor, cores, memoryGiB, load }: Machine): string {
+  return `Node ${node}, ${system}, ${cores} × ${processor}, ${memoryGiB} GiB; load averages at the start: ${load.join(', ')}.`
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(page, renderFigures())

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Bench, medianTable, type Report, ratioTable } from './bench.ts'
+import { commandOf } from './checks.ts'
 import { fanout } from './fanout.ts'
 import { growth } from './growth.ts'
 import { ingress } from './ingress.ts'
@@ -70,7 +71,7 @@ async function main(words: string[]): Promise<number> {
   const result = await bench.run({ runs, options: own, progress: say })
   const report: Report = {
     bench: bench.name,
-    command: commandOf(words),
+    command: commandOf('bench', words),
     startedAt: startedAt.toISOString(),
     seconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
     runs,
@@ -93,14 +94,6 @@ async function main(words: string[]): Promise<number> {
 }
 
 class UsageError extends Error {}
-
-/** The command as others would give it: where the report goes, and in which form, changes nothing of what is measured. */
-function commandOf(words: string[]): string {
-  const told = words.filter(
-    (word, place) => word !== '--json' && !word.startsWith('--out') && words[place - 1] !== '--out',
-  )
-  return `npm run bench -- ${told.join(' ')}`
-}
 
 /** Five significant figures are more than any of these measurements has. */
 function rounded(report: Report): unknown {

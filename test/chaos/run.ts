@@ -1,8 +1,19 @@
-/** `npm run chaos -- crash | faults`: the harness from the command line. */
+/** `npm run chaos -- crash | faults | loops`: the harnesses from the command line. */
 import { parseArgs } from 'node:util'
-import { type CrashReport, runCrash } from './crash.ts'
-import { CONVERGENCE_MS, type FaultResult, runFaults } from './faults.ts'
+import { beginCheck, type CheckReport, commandOf } from '../../src/bench/checks.ts'
+import { describeLoops, runLoops } from '../property/topology.ts'
+import { runCrash } from './crash.ts'
+import { runFaults } from './faults.ts'
 import { chaosNetworks } from './networks/index.ts'
+import {
+  crashFigures,
+  describeCrash,
+  describeFault,
+  describeFaults,
+  faultsFigures,
+  faultsHeld,
+  loopsFigures,
+} from './report.ts'
 
 const HELP = `Usage: npm run chaos -- <command> [options]
 
@@ -12,9 +23,13 @@ const HELP = `Usage: npm run chaos -- <command> [options]
   faults   Put every kind of fault between gateway and network, heal it, measure until everything has arrived.
              --seeds <n>      how many runs of every kind (default 1)
              --only <words>   kinds whose name contains this, e.g. --only half-open
+  loops    Join up to five gateways by up to five simulated networks in random topologies with random routes, in virtual
+           time: everything arrives once, traffic dies out, no frame visits a gateway twice.
+             --runs <n>       topologies (default 500)
 
   --seed <n>          first seed (default 1); the same seed gives the same faults at the same moments
   --networks <a,b>    of: ${Object.keys(chaosNetworks).join(', ')} (default: all; crash: trtc,waku)
+  --out <dir>         folder for <command>.json, a report as docs/reference/figures holds it
   --json              one JSON document on standard output; progress goes to standard error
   --help
 
@@ -22,25 +37,38 @@ Exit codes: 0 every promise held, 1 a promise was broken, 2 wrong usage.`
 
 class UsageError extends Error {}
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    kills: { type: 'string', default: '50' },
-    seeds: { type: 'string', default: '1' },
-    seed: { type: 'string', default: '1' },
-    networks: { type: 'string' },
-    only: { type: 'string' },
-    keep: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-})
+const words = process.argv.slice(2)
+const { values, positionals } = readWords()
 const interrupted = new AbortController()
 process.once('SIGINT', () => interrupted.abort(new Error('interrupted')))
 
-function number(text: string, name: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--${name} takes a whole number`)
-  return Number(text)
+function readWords() {
+  try {
+    return parseArgs({
+      args: words,
+      allowPositionals: true,
+      options: {
+        kills: { type: 'string', default: '50' },
+        seeds: { type: 'string', default: '1' },
+        runs: { type: 'string', default: '500' },
+        seed: { type: 'string', default: '1' },
+        networks: { type: 'string' },
+        only: { type: 'string' },
+        keep: { type: 'boolean', default: false },
+        out: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    })
+  } catch (error) {
+    note(`${(error as Error).message}\n\n${HELP}`)
+    process.exit(2)
+  }
+}
+
+function number(name: 'kills' | 'seeds' | 'runs' | 'seed'): number {
+  if (!/^\d{1,9}$/.test(values[name])) throw new UsageError(`--${name} takes a whole number`)
+  return Number(values[name])
 }
 
 function networks(fallback: readonly string[]): string[] {
@@ -50,85 +78,73 @@ function networks(fallback: readonly string[]): string[] {
   return wanted
 }
 
-const note = (text: string) => process.stderr.write(`${text}\n`)
+function note(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
 
-async function crash(): Promise<boolean> {
+interface Result {
+  report: unknown
+  text: string
+  check: Pick<CheckReport, 'held' | 'figures' | 'notes'>
+}
+
+async function crash(): Promise<Result> {
   const report = await runCrash({
-    kills: number(values.kills, 'kills'),
-    seed: number(values.seed, 'seed'),
+    kills: number('kills'),
+    seed: number('seed'),
     networks: networks(['trtc', 'waku']),
     signal: interrupted.signal,
     onProgress: note,
     keep: values.keep,
   })
-  console.log(values.json ? JSON.stringify(report, null, 2) : describeCrash(report))
-  return report.violations.length === 0
+  return { report, text: describeCrash(report), check: crashFigures(report) }
 }
 
-function describeCrash(report: CrashReport): string {
-  const ways = Object.entries(report.ways).map(
-    ([way, { sent, acknowledged }]) => `  ${way.padEnd(8)} ${sent} sent, ${acknowledged} acknowledged`,
-  )
-  const { recoveryMs, broken } = report
-  return [
-    `${report.kills} kills (${report.killedAtStart} while it started), seed ${report.seed}, ${report.seconds} s`,
-    ...ways,
-    `  first answer after a start: p50 ${recoveryMs.p50} ms, p99 ${recoveryMs.p99} ms, longest ${recoveryMs.longest} ms`,
-    `  all in place ${report.convergedAfterMs} ms after the last start; ${report.repeats} repeats after uncertain outcomes`,
-    `  lost ${broken.lost}, in an inbox twice ${broken.inInboxTwice}, shown twice ${broken.shownTwice}, relayed twice ${broken.relayedTwice}`,
-    ...verdict(report.violations),
-    ...(report.folder === undefined ? [] : [`left in place: ${report.folder}`]),
-  ].join('\n')
-}
-
-async function faults(): Promise<boolean> {
-  const first = number(values.seed, 'seed')
-  const seeds = Array.from({ length: number(values.seeds, 'seeds') }, (_, index) => first + index)
+async function faults(): Promise<Result> {
+  const first = number('seed')
   const results = await runFaults({
-    seeds,
+    seeds: Array.from({ length: number('seeds') }, (_, index) => first + index),
     networks: networks(Object.keys(chaosNetworks)),
     includes: (_network, kind) => values.only === undefined || kind.includes(values.only),
     signal: interrupted.signal,
     onResult: (result) => note(describeFault(result)),
   })
-  if (values.json) console.log(JSON.stringify(results, null, 2))
-  const times = results.flatMap(({ convergedAfterMs }) => convergedAfterMs ?? []).sort((a, b) => a - b)
-  const slow = results.filter(({ convergedAfterMs }) => (convergedAfterMs ?? Infinity) > CONVERGENCE_MS)
-  const violations = results.flatMap(({ network, kind, seed, violations }) =>
-    violations.map((text) => `${network}, ${kind}, seed ${seed}: ${text}`),
-  )
-  note(
-    [
-      `${results.length} faults, ${new Set(results.map(({ network, kind }) => `${network} ${kind}`)).size} kinds`,
-      `in place after ${times[Math.floor(times.length / 2)] ?? '-'} ms (median), ${times.at(-1) ?? '-'} ms (longest)`,
-      ...slow.map(({ network, kind, seed }) => `over 30 s: ${network}, ${kind}, seed ${seed}`),
-      ...verdict(violations),
-    ].join('\n'),
-  )
-  return violations.length === 0 && slow.length === 0
+  return {
+    report: results,
+    text: describeFaults(results),
+    check: { ...faultsFigures(results), held: faultsHeld(results) },
+  }
 }
 
-function describeFault({ network, kind, seed, convergedAfterMs, violations }: FaultResult): string {
-  const time = convergedAfterMs === null ? 'NEVER' : `${convergedAfterMs} ms`
-  return `${violations.length === 0 ? 'held  ' : 'BROKEN'} ${network.padEnd(10)} ${kind.padEnd(44)} seed ${seed}  ${time}`
+async function loops(): Promise<Result> {
+  const runs = number('runs')
+  const report = await runLoops({
+    runs,
+    seed: number('seed'),
+    onProgress: (done) => {
+      if (done % 50 === 0) note(`${done} of ${runs}`)
+    },
+  })
+  return { report, text: describeLoops(report), check: loopsFigures(report) }
 }
 
-function verdict(violations: readonly string[]): string[] {
-  return violations.length === 0
-    ? ['every promise held']
-    : [`${violations.length} BROKEN:`, ...violations.map((text) => `  ${text}`)]
-}
+const commands: Record<string, () => Promise<Result>> = { crash, faults, loops }
 
 try {
-  const command = positionals[0]
-  if (values.help || command === undefined) {
+  const name = positionals[0]
+  if (values.help || name === undefined) {
     console.log(HELP)
     process.exit(values.help ? 0 : 2)
   }
-  if (command !== 'crash' && command !== 'faults') throw new UsageError(`no command "${command}"`)
-  const held = await (command === 'crash' ? crash() : faults())
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (!command || positionals.length > 1) throw new UsageError(`no command "${positionals.join(' ')}"`)
+  const run = beginCheck(name, commandOf('chaos', words))
+  const { report, text, check } = await command()
+  console.log(values.json ? JSON.stringify(report, null, 2) : text)
+  const file = await run.finish(check, values.out)
+  if (file !== null) note(`written: ${file}`)
   // The Waku SDK leaves timers behind that would keep the process.
-  process.exit(held ? 0 : 1)
+  process.exit(check.held ? 0 : 1)
 } catch (error) {
   if (!(error instanceof UsageError)) throw error
   note(`${error.message}\n\n${HELP}`)

@@ -1,4 +1,5 @@
 /** Outcomes in words. */
+import { type CheckReport, whole } from '../../src/bench/checks.ts'
 import type { Failure, Outcome } from './engine.ts'
 import type { Input } from './target.ts'
 
@@ -45,4 +46,28 @@ export function summary(outcomes: readonly Outcome[]): string {
   const verdict =
     failed.length === 0 ? 'nothing found' : `failures in ${failed.map(({ target }) => target).join(', ')}`
   return `${outcomes.length} targets, ${inputs.toLocaleString('en')} inputs: ${verdict}`
+}
+
+export function fuzzFigures(outcomes: readonly Outcome[]): Pick<CheckReport, 'held' | 'figures' | 'notes'> {
+  const failed = outcomes.filter(({ failure }) => failure !== null)
+  const most = (values: number[]) => Math.max(0, ...values)
+  const inputs = outcomes.map((outcome) => outcome.inputs)
+  return {
+    held: failed.length === 0,
+    figures: [
+      ['decoders', whole(outcomes.length)],
+      ['inputs', whole(inputs.reduce((sum, count) => sum + count, 0))],
+      ['inputs of one decoder', `${whole(Math.min(...inputs))} – ${whole(most(inputs))}`],
+      ['slowest input', `${whole(most(outcomes.map(({ slowestMs }) => slowestMs)))} ms`],
+      [
+        'most growth of the heap',
+        `${(most(outcomes.map(({ grownBytes }) => grownBytes)) / 1024 / 1024).toFixed(1)} MiB`,
+      ],
+      [
+        'crashes, untyped errors, hangs, growth, forgeries',
+        failed.length === 0 ? '0' : failed.map(({ target }) => target).join(', '),
+      ],
+    ],
+    notes: [`Seed ${outcomes[0]?.seed ?? '–'}. \`npm run fuzz -- --list\` names the decoders.`],
+  }
 }

@@ -2,15 +2,16 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { beginCheck, commandOf } from '../../src/bench/checks.ts'
 import { type Outcome, replay } from './engine.ts'
 import { type Job, runJobs } from './pool.ts'
-import { outcomeLine, showInput, summary } from './report.ts'
+import { fuzzFigures, outcomeLine, showInput, summary } from './report.ts'
 import { DEFAULT_INPUTS, type Input, type Target } from './target.ts'
 import { targets } from './targets/index.ts'
 
 const HELP = `Feeds mutated and hostile inputs to the decoders of everything that others may have written.
 
-npm run fuzz -- [target…] [--inputs N] [--seed S] [--threads N] [--json]
+npm run fuzz -- [target…] [--inputs N] [--seed S] [--threads N] [--json] [--out DIR]
 npm run fuzz -- <target> --replay <input>
 npm run fuzz -- --list
 
@@ -20,6 +21,7 @@ npm run fuzz -- --list
   --threads N    targets that run at a time; default 2, or 1 on one core
   --replay I     decodes one input, as a failure printed it: base64:…, text:"…" (JSON), or @file
   --json         one JSON document instead of text
+  --out DIR      folder for fuzz.json, a report as docs/reference/figures holds it
   --list         the targets, with their number of inputs
   --help         this
 
@@ -44,10 +46,15 @@ async function main(): Promise<number> {
   const jobs = chosen.map(
     (target): Job => ({ target: target.name, seed, inputs: inputs ?? target.inputs ?? DEFAULT_INPUTS }),
   )
-  return run(jobs, threads, values.json === true)
+  return run(jobs, threads, values)
 }
 
-async function run(jobs: readonly Job[], threads: number, json: boolean): Promise<number> {
+async function run(
+  jobs: readonly Job[],
+  threads: number,
+  { json = false, out }: { json?: boolean; out?: string },
+): Promise<number> {
+  const check = beginCheck('fuzz', commandOf('fuzz', process.argv.slice(2)))
   const outcomes: Outcome[] = []
   const terminal = process.stderr.isTTY && !json
   const progress = new Map<string, number>()
@@ -64,7 +71,10 @@ async function run(jobs: readonly Job[], threads: number, json: boolean): Promis
     if (!json) console.log(outcomeLine(outcome))
   }
   print(json ? JSON.stringify(outcomes.map(forJson), null, 2) : summary(outcomes))
-  return outcomes.some(({ failure }) => failure !== null) ? 1 : 0
+  const figures = fuzzFigures(outcomes)
+  const file = await check.finish(figures, out)
+  if (file !== null) process.stderr.write(`written: ${file}\n`)
+  return figures.held ? 0 : 1
 }
 
 async function replayOne(chosen: readonly Target[], text: string): Promise<number> {
@@ -97,6 +107,7 @@ function parseArguments() {
         help: { type: 'boolean', short: 'h' },
         list: { type: 'boolean' },
         json: { type: 'boolean' },
+        out: { type: 'string' },
         inputs: { type: 'string' },
         seed: { type: 'string' },
         threads: { type: 'string' },

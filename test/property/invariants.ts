@@ -24,7 +24,7 @@ What the relay promises, what in the source keeps each promise, and the test tha
 This page is its \`--table\`.
 
 All promises together are checked over random topologies of up to five gateways and five faulty networks:
-\`node test/property/loops.ts --runs 500 --seed 1\`. A ring with real Waku nodes in it is \`test/property/topology-waku.test.ts\`.
+\`npm run chaos -- loops --runs 500 --seed 1\`. A ring with real Waku nodes in it is \`test/property/topology-waku.test.ts\`.
 
 One guard is not listed, because nothing fails without it: keys of small order are refused before OpenSSL sees them
 (\`src/relay/signatures.ts\`), and OpenSSL 3.5 refuses them too.

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { describeLoops, playScenario, runLoops } from './topology.ts'
 import type { Scenario } from './topology-scenario.ts'
 
-/** More, and other seeds: `node test/property/loops.ts --help`. */
+/** More, and other seeds: `npm run chaos -- loops --help`. */
 const RUNS = 12
 const SEED = 1
 
