@@ -25,6 +25,7 @@ import type {
   StoredEndpoint,
   StoredEnvelope,
   StoredKeyEntry,
+  StoredMirror,
   StoredPrekey,
   StoredSession,
   StoreStatistics,
@@ -33,7 +34,13 @@ import type {
 export { StoreError, type StoreErrorCode } from './errors.ts'
 export type * from './records.ts'
 
-export interface Store extends IdentityStore, EnvelopeStore, DeliveryStore, JourneyStore, AdapterStore {
+export interface Store
+  extends IdentityStore,
+    EnvelopeStore,
+    DeliveryStore,
+    JourneyStore,
+    AdapterStore,
+    MirrorStore {
   /** Opens the files and brings the schema up to date. Refuses a damaged or newer database with a `StoreError`. */
   open(): Promise<void>
   /** Finishes what was accepted and closes. Operations after it reject with `store-closed`. */
@@ -164,4 +171,16 @@ export interface AdapterStore {
    * wrote, for per-pair histories. In an order that traffic does not change, so that a walk over all pages misses none.
    */
   recentPairs(query: PairQuery): Promise<PairPage>
+}
+
+/** Registrations for opaque mirroring, at most one of a wallet for a network. */
+export interface MirrorStore {
+  /** Makes or changes one. It keeps the id and `createdAt` that it has; answers it as it now is. */
+  putMirror(mirror: StoredMirror): Promise<StoredMirror>
+  /** In order of network. */
+  mirrorsOf(wallet: string): Promise<StoredMirror[]>
+  /** One page of all, `id > afterId`. For start-up. */
+  listMirrors(query: { afterId: string; limit: number }): Promise<StoredMirror[]>
+  /** False when there was none with this id. */
+  deleteMirror(id: string): Promise<boolean>
 }

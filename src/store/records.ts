@@ -242,6 +242,19 @@ export interface Checkpoint {
   detail: string | null
 }
 
+export interface StoredMirror {
+  /** 32 lower-case hex characters. */
+  id: string
+  wallet: string
+  network: string
+  /** How many topics it follows. */
+  topics: number
+  /** What the wallet gave, sealed: it may hold keys. */
+  registration: Uint8Array
+  createdAt: number
+  updatedAt: number
+}
+
 export interface PairQuery {
   network: string
   since: number

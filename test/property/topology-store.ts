@@ -119,5 +119,9 @@ export function createSimulatedStore(clock: Clock): SimulatedStore {
     setAdapterValue: (network, key, value) => call('setAdapterValue', { network, key, value }),
     addAlias: (network, remoteId, envelopeId, at) => call('addAlias', { network, remoteId, envelopeId, at }),
     recentPairs: (query) => call('recentPairs', query),
+    putMirror: (mirror) => call('putMirror', mirror),
+    mirrorsOf: (wallet) => call('mirrorsOf', wallet),
+    listMirrors: (query) => call('listMirrors', query),
+    deleteMirror: (id) => call('deleteMirror', id),
   }
 }

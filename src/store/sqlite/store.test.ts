@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest'
 import { acceptRecord, alice, bob } from '../testing/records.ts'
 import { openStore, temporaryFolder } from '../testing/stores.ts'
 import { createSqliteStore } from './index.ts'
+import { migrations } from './migrations/index.ts'
 
 const names = (count: number) => Array.from({ length: count }, (_, index) => `${index}`)
 
@@ -100,13 +101,13 @@ describe('opening and closing', () => {
     for (const file of [path, `${path}-wal`]) expect(statSync(file).mode & 0o777).toBe(0o600)
   })
 
-  it('logs a migration once', async () => {
+  it('logs each migration once', async () => {
     const path = join(temporaryFolder(), 'causeway.db')
     const lines: string[] = []
     const note = (_details: Record<string, unknown>, text: string) => lines.push(text)
     for (let round = 0; round < 2; round++)
       await (await openStore({ path, log: { info: note, warn: note } })).close()
-    expect(lines).toEqual(['The store was migrated'])
+    expect(lines).toEqual(migrations.map(() => 'The store was migrated'))
   })
 })
 

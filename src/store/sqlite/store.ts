@@ -122,6 +122,11 @@ export function createSqliteStore(options: SqliteStoreOptions): SqliteStore {
     addAlias: (network, remoteId, envelopeId, at) =>
       writer.call('addAlias', { network, remoteId, envelopeId, at }),
     recentPairs: (query) => writer.call('recentPairs', query),
+
+    putMirror: (mirror) => writer.call('putMirror', mirror),
+    mirrorsOf: (wallet) => writer.call('mirrorsOf', wallet),
+    listMirrors: (query) => writer.call('listMirrors', query),
+    deleteMirror: (id) => writer.call('deleteMirror', id),
   }
 }
 

@@ -1,4 +1,5 @@
 import * as initial from './0001-initial.ts'
+import * as mirrors from './0003-mirrors.ts'
 
 export interface Migration {
   /** `PRAGMA user_version` once it is applied: 1, 2, 3, … without gaps. */
@@ -8,6 +9,9 @@ export interface Migration {
 }
 
 /** All migrations in order. One that was released is never changed: a change of schema is a new file. */
-export const migrations: readonly Migration[] = [{ version: 1, ...initial }]
+export const migrations: readonly Migration[] = [initial, mirrors].map((migration, index) => ({
+  version: index + 1,
+  ...migration,
+}))
 
 export const latestVersion = migrations.length

@@ -7,6 +7,7 @@ import * as envelopes from './envelopes.ts'
 import * as identity from './identity.ts'
 import * as journey from './journey.ts'
 import * as maintenance from './maintenance.ts'
+import * as mirrors from './mirrors.ts'
 import { reading, writing } from './operation.ts'
 
 export const operations = {
@@ -52,6 +53,11 @@ export const operations = {
   getAdapterValue: reading(adapters.getAdapterValue),
   setAdapterValue: writing(adapters.setAdapterValue),
   recentPairs: reading(adapters.recentPairs),
+
+  putMirror: writing(mirrors.putMirror),
+  mirrorsOf: reading(mirrors.mirrorsOf),
+  listMirrors: reading(mirrors.listMirrors),
+  deleteMirror: writing(mirrors.deleteMirror),
 
   pruneEnvelopes: writing(maintenance.pruneEnvelopes),
   pruneTable: writing(maintenance.pruneTable),
