@@ -36,7 +36,7 @@ export interface GatewayParts {
   admission?: Admission
   http: HttpSettings
   retentionMs: number
-  /** Checks envelope and prekey signatures. Default: node:crypto, off the main thread. */
+  /** Checks envelope and prekey signatures. Default: {@link createSignatureVerifier}. */
   verifySignature?: VerifyEd25519
 }
 
