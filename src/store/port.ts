@@ -17,12 +17,14 @@ import type {
   InboxItem,
   InboxQuery,
   MoreDeliveries,
+  NewEnrolment,
   PairPage,
   PairQuery,
   PruneLimits,
   Route,
   StoredChallenge,
   StoredEndpoint,
+  StoredEnrolment,
   StoredEnvelope,
   StoredKeyEntry,
   StoredMirror,
@@ -38,6 +40,7 @@ export interface Store
   extends IdentityStore,
     EnvelopeStore,
     DeliveryStore,
+    EnrolmentStore,
     JourneyStore,
     AdapterStore,
     MirrorStore {
@@ -153,6 +156,31 @@ export interface DeliveryStore {
    * Answers the delivery as it now is, and whether the move happened; it does not when the state was another.
    */
   moveDelivery(move: DeliveryMove): Promise<{ moved: boolean; delivery: Delivery | null }>
+}
+
+export interface EnrolmentStore {
+  /**
+   * Keeps an enrolment in state `completing`. `taken`: the wallet has one on this network that has not ended. `replayed`:
+   * the consent was used before.
+   */
+  putEnrolment(enrolment: NewEnrolment): Promise<'done' | 'taken' | 'replayed'>
+  /** Makes it `active`. Null when it was not `completing`. The secret that it had is overwritten. */
+  completeEnrolment(input: {
+    id: string
+    address: string
+    secret: Uint8Array
+  }): Promise<StoredEnrolment | null>
+  getEnrolment(id: string): Promise<StoredEnrolment | null>
+  /** All of a wallet, ended ones too, oldest first. */
+  enrolmentsOf(wallet: string): Promise<StoredEnrolment[]>
+  /** Those of everyone that have not ended, by id, after `after`. */
+  liveEnrolments(query: { after: string; limit: number }): Promise<StoredEnrolment[]>
+  /** Notes the start of a completed walk; never goes back. */
+  moveEnrolmentCursor(id: string, walkedAt: number): Promise<void>
+  /** Replaces the secret of one that has not ended. */
+  rewrapEnrolment(id: string, secret: Uint8Array): Promise<void>
+  /** Ends it: its secret is overwritten in the files when this resolves. False when it had ended. */
+  endEnrolment(input: { id: string; at: number; reason: string }): Promise<boolean>
 }
 
 export interface JourneyStore {

@@ -75,6 +75,40 @@ export interface Route {
   fallbackAfterMs: number
 }
 
+/** An enrolment before the network has confirmed it. */
+export interface NewEnrolment {
+  id: string
+  wallet: string
+  network: string
+  /** The account as it signs, as the enrolment part encodes it. */
+  account: string
+  /** Wrapped by the master key. */
+  secret: Uint8Array
+  /** What a device of the wallet signed, with the signature, as the enrolment part encodes it. */
+  consent: Uint8Array
+  /** 32 bytes; each counts once. */
+  consentHash: Uint8Array
+  /** The terms in words. */
+  meaning: string
+  /** When the consent ends. */
+  expiresAt: number
+  createdAt: number
+}
+
+export interface StoredEnrolment extends Omit<NewEnrolment, 'secret' | 'consentHash'> {
+  /** The wallet's address on the network; null while `completing`. */
+  address: string | null
+  /** `completing`: the network was asked and has not confirmed; after a crash nobody knows whether it did. */
+  state: 'completing' | 'active' | 'ended'
+  /** Null once it has ended. */
+  secret: Uint8Array | null
+  /** Start of the last completed walk of its messages; before the first one, `createdAt`. */
+  walkedAt: number
+  endedAt: number | null
+  /** Why it ended. */
+  reason: string | null
+}
+
 /** An envelope or parcel as it came. */
 export interface ArrivedEnvelope {
   id: Uint8Array
@@ -103,7 +137,11 @@ export interface AcceptRecord extends ArrivedEnvelope {
   monotonic: number
   inbox: { wallet: string; direction: 'received' | 'sent' }[]
   deliveries: NewDelivery[]
-  alias: { network: string; remoteId: string } | null
+  /**
+   * `claims`: the network message is the same whatever envelope was made of it. When it is noted for another envelope
+   * already, nothing is written and that one is the `duplicate`.
+   */
+  alias: { network: string; remoteId: string; claims?: boolean } | null
 }
 
 export interface NewDelivery {

@@ -119,6 +119,15 @@ export function createSqliteStore(options: SqliteStoreOptions): SqliteStore {
 
     getAdapterValue: (network, key) => writer.call('getAdapterValue', { network, key }),
     setAdapterValue: (network, key, value) => writer.call('setAdapterValue', { network, key, value }),
+    putEnrolment: (enrolment) => writer.call('putEnrolment', enrolment),
+    completeEnrolment: (input) => writer.call('completeEnrolment', input),
+    getEnrolment: (id) => writer.call('getEnrolment', id),
+    enrolmentsOf: (wallet) => writer.call('enrolmentsOf', wallet),
+    liveEnrolments: (query) => writer.call('liveEnrolments', query),
+    moveEnrolmentCursor: (id, walkedAt) => writer.call('moveEnrolmentCursor', { id, walkedAt }),
+    rewrapEnrolment: (id, secret) => writer.call('rewrapEnrolment', { id, secret }),
+    endEnrolment: (input) => writer.call('endEnrolment', input),
+
     addAlias: (network, remoteId, envelopeId, at) =>
       writer.call('addAlias', { network, remoteId, envelopeId, at }),
     recentPairs: (query) => writer.call('recentPairs', query),

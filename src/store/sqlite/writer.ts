@@ -53,7 +53,9 @@ function serve({ database, unlock }: OpenedDatabase): void {
       port.close()
       return
     }
-    send({ type: 'answers', answers: runGroup(database, message.calls, message.moment) })
+    const answers = runGroup(database, message.calls, message.moment)
+    if (message.calls.some((call) => operations[call.name].erases)) checkpointLog('TRUNCATE')
+    send({ type: 'answers', answers })
     if (progress !== null && message.calls.some((call) => operations[call.name].writes)) {
       Atomics.add(progress, Progress.commits, 1)
       Atomics.notify(progress, Progress.commits)
@@ -61,18 +63,23 @@ function serve({ database, unlock }: OpenedDatabase): void {
     }
   })
 
-  /** The group before it is committed and answered: a failure here costs nothing but a log that goes on growing. */
+  /** The group before it is committed and answered. */
   function restartLog(shared: Int32Array): void {
     Atomics.store(shared, Progress.frames, 0)
+    checkpointLog('RESTART')
+  }
+
+  /** A failure here costs nothing but a log that goes on growing, or one that keeps for a while what was erased. */
+  function checkpointLog(mode: 'RESTART' | 'TRUNCATE'): void {
     try {
-      database.rows('PRAGMA wal_checkpoint(RESTART)')
+      database.rows(`PRAGMA wal_checkpoint(${mode})`)
     } catch (error) {
       const details = { code: toFailure(error).code }
       send({
         type: 'log',
         level: 'warn',
         details,
-        text: 'The log of the store could not be restarted; trying again later',
+        text: 'The log of the store could not be copied and emptied; trying again later',
       })
     }
   }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type {
   AcceptRecord,
   NewDelivery,
+  NewEnrolment,
   StoredChallenge,
   StoredEndpoint,
   StoredKeyEntry,
@@ -143,6 +144,23 @@ export function endpoint(
     source: 'derived',
     exclusive: true,
     updatedAt: 1_000,
+    ...fields,
+  }
+}
+
+/** Of Alice on `xmtp`; secret and consent follow from the id. */
+export function enrolment(id: string, fields: Partial<NewEnrolment> = {}): NewEnrolment {
+  return {
+    id,
+    wallet: alice,
+    network: 'xmtp',
+    account: '{"kind":"evm-account"}',
+    secret: bytesOf(`secret ${id}`),
+    consent: bytesOf(`consent ${id}`),
+    consentHash: bytesOf(`hash ${id}`),
+    meaning: 'The gateway reads and writes as the wallet.',
+    expiresAt: 900_000,
+    createdAt: 1_000,
     ...fields,
   }
 }

@@ -1,4 +1,5 @@
 import * as initial from './0001-initial.ts'
+import * as enrolments from './0002-enrolments.ts'
 import * as mirrors from './0003-mirrors.ts'
 
 export interface Migration {
@@ -9,7 +10,7 @@ export interface Migration {
 }
 
 /** All migrations in order. One that was released is never changed: a change of schema is a new file. */
-export const migrations: readonly Migration[] = [initial, mirrors].map((migration, index) => ({
+export const migrations: readonly Migration[] = [initial, enrolments, mirrors].map((migration, index) => ({
   version: index + 1,
   ...migration,
 }))

@@ -12,15 +12,21 @@ import type {
 } from '../../port.ts'
 import type { Database } from '../database.ts'
 import { notePair } from './adapters.ts'
-import { noteAlias } from './aliases.ts'
+import { envelopeOfRemote, noteAlias } from './aliases.ts'
 import { deliveriesOf, deliveryId } from './deliveries.ts'
 import type { Moment } from './operation.ts'
 
 /** The one transaction of an accept. `persisted` is the moment at which its group went to the disk. */
 export function accept(database: Database, record: AcceptRecord, moment: Moment): AcceptResult {
+  const earlier = record.alias?.claims ? envelopeOfRemote(database, record.alias) : null
+  if (earlier !== null) {
+    const seq = database.row<{ seq: number }>('SELECT seq FROM envelopes WHERE id = ?', earlier)?.seq ?? 0
+    return { outcome: 'duplicate', seq, deliveries: deliveriesOf(database, earlier) }
+  }
   const taken = database.row<{ seq: number }>('SELECT seq FROM envelopes WHERE id = ?', record.id)
   if (record.alias !== null) {
-    noteAlias(database, { ...record.alias, envelopeId: record.id, at: record.receivedAt })
+    const { network, remoteId } = record.alias
+    noteAlias(database, { network, remoteId, envelopeId: record.id, at: record.receivedAt })
   }
   if (taken !== null) {
     return { outcome: 'duplicate', seq: taken.seq, deliveries: deliveriesOf(database, record.id) }
@@ -47,7 +53,7 @@ export function accept(database: Database, record: AcceptRecord, moment: Moment)
     )
   }
   const { id, conversation, receivedAt } = record
-  const home = { id, seq, conversation, fromId, receivedAt, firstPlace: 0 }
+  const home = { id, seq, mode: record.mode, conversation, fromId, receivedAt, firstPlace: 0 }
   return { outcome: 'accepted', seq, deliveries: insertDeliveries(database, record.deliveries, home) }
 }
 
@@ -55,8 +61,8 @@ export function addDeliveries(
   database: Database,
   { id, deliveries, receivedAt, bytes }: MoreDeliveries,
 ): Delivery[] {
-  const envelope = database.row<{ seq: number; fromId: number; conversation: Uint8Array }>(
-    `SELECT e.seq, e.from_id AS fromId, c.conversation
+  const envelope = database.row<Pick<DeliveryHome, 'seq' | 'mode' | 'fromId' | 'conversation'>>(
+    `SELECT e.seq, e.mode, e.from_id AS fromId, c.conversation
      FROM envelopes e JOIN conversations c ON c.id = e.conversation_id
      WHERE e.id = ? AND e.bytes IS NOT NULL`,
     id,
@@ -70,6 +76,7 @@ export function addDeliveries(
 
 interface DeliveryHome {
   id: Uint8Array
+  mode: AcceptRecord['mode']
   seq: number
   conversation: Uint8Array
   fromId: number
@@ -82,7 +89,8 @@ function insertDeliveries(database: Database, planned: NewDelivery[], home: Deli
   const { fromId, receivedAt: at } = home
   return planned.map((delivery, index) => {
     const { network, address } = delivery
-    notePair(database, { network, address, peerId: fromId, at })
+    // The sender of a hop envelope wrote from another network, not to this address.
+    if (home.mode !== 'hop') notePair(database, { network, address, peerId: fromId, at })
     return insertDelivery(database, home, delivery, deliveryId(home.seq, home.firstPlace + index))
   })
 }

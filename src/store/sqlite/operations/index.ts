@@ -3,12 +3,13 @@ import * as adapters from './adapters.ts'
 import * as aliases from './aliases.ts'
 import * as deliveries from './deliveries.ts'
 import * as endpoints from './endpoints.ts'
+import * as enrolments from './enrolments.ts'
 import * as envelopes from './envelopes.ts'
 import * as identity from './identity.ts'
 import * as journey from './journey.ts'
 import * as maintenance from './maintenance.ts'
 import * as mirrors from './mirrors.ts'
-import { reading, writing } from './operation.ts'
+import { erasing, reading, writing } from './operation.ts'
 
 export const operations = {
   putChallenge: writing(identity.putChallenge),
@@ -36,6 +37,15 @@ export const operations = {
   inbox: reading(envelopes.inbox),
   inboxBounds: reading(envelopes.inboxBounds),
   conversations: reading(envelopes.conversations),
+
+  putEnrolment: writing(enrolments.putEnrolment),
+  completeEnrolment: erasing(enrolments.completeEnrolment),
+  getEnrolment: reading(enrolments.getEnrolment),
+  enrolmentsOf: reading(enrolments.enrolmentsOf),
+  liveEnrolments: reading(enrolments.liveEnrolments),
+  moveEnrolmentCursor: writing(enrolments.moveEnrolmentCursor),
+  rewrapEnrolment: erasing(enrolments.rewrapEnrolment),
+  endEnrolment: erasing(enrolments.endEnrolment),
 
   addAlias: writing(aliases.noteAlias),
   envelopeOfRemote: reading(aliases.envelopeOfRemote),

@@ -31,6 +31,11 @@ const DELETIONS = {
     sql: `DELETE FROM pairs WHERE (network, address, peer_id) IN (
             SELECT network, address, peer_id FROM pairs WHERE last_at < ? LIMIT ?)`,
   },
+  // Ended ones are kept as long as messages that they attest: clients check those by their consents.
+  enrolments: {
+    before: ({ envelopesBefore }) => envelopesBefore,
+    sql: `DELETE FROM enrolments WHERE id IN (SELECT id FROM enrolments WHERE state = 'ended' AND ended_at < ? LIMIT ?)`,
+  },
   conversations: {
     before: unusedBefore,
     sql: `DELETE FROM conversations WHERE id IN (SELECT id FROM conversations WHERE used_at < ? LIMIT ?)`,

@@ -11,17 +11,25 @@ export interface Moment {
 /** A plain function over the database, and whether it may write. It runs inside the transaction of its group. */
 export interface Operation<Input, Output> {
   readonly writes: boolean
+  /** What it takes out must not stay behind in the write-ahead log: the log is emptied before the operation is answered. */
+  readonly erases: boolean
   readonly run: (database: Database, input: Input, moment: Moment) => Output
 }
 
 export function reading<Input, Output>(
   run: (database: Database, input: Input, moment: Moment) => Output,
 ): Operation<Input, Output> {
-  return { writes: false, run }
+  return { writes: false, erases: false, run }
 }
 
 export function writing<Input, Output>(
   run: (database: Database, input: Input, moment: Moment) => Output,
 ): Operation<Input, Output> {
-  return { writes: true, run }
+  return { writes: true, erases: false, run }
+}
+
+export function erasing<Input, Output>(
+  run: (database: Database, input: Input, moment: Moment) => Output,
+): Operation<Input, Output> {
+  return { writes: true, erases: true, run }
 }
