@@ -1,6 +1,7 @@
 /** Everything that goes wrong on demand, driven by one seeded generator. SANDBOX. */
 import { status } from '@grpc/grpc-js'
 import type { FaultSwitches } from '../../../src/adapter/index.ts'
+import type { RateLimits } from './rate-limits.ts'
 import { Refusal } from './refusal.ts'
 
 /** Late events arrive this much later at most, in milliseconds, so that others overtake them. */
@@ -30,6 +31,8 @@ export interface XmtpFaults extends FaultSwitches {
   queryLag(ms: number): void
   /** QueryGroupMessages answers this many messages at most and says that these are all, until `null`. */
   queryLimit(count: number | null): void
+  /** `true`: the limits of the public network; or limits of one's own. Begins with full buckets. */
+  rateLimits(limits: boolean | Partial<RateLimits>): void
   /** The network has left protocol V3: publishing is refused with the words of the real network. */
   migrated(on: boolean): void
 }

@@ -70,7 +70,7 @@ export async function startSandbox(options: XmtpSandboxOptions = {}): Promise<Xm
     network: 'xmtp',
     addresses,
     gatewayConfig: { environment: 'local', apiUrl: addresses.grpc, walletKey: derivedWalletKey(seed) },
-    faults: switches(parts, node),
+    faults: switches(parts, node, (limits) => limiterOf(limits, now)),
     calls: () => node.calls,
     groupMessages: (groupId) => store.groupMessagesAfter(Buffer.from(groupId, 'hex'), '0'),
     groupIds: () => store.groupIds().map((id) => Buffer.from(id).toString('hex')),
@@ -87,6 +87,7 @@ export async function startSandbox(options: XmtpSandboxOptions = {}): Promise<Xm
 function switches(
   { faults, groupSubscriptions, welcomeSubscriptions }: ApiParts,
   node: XmtpNode,
+  limiterWith: (limits: boolean | Partial<RateLimits>) => RateLimiter | null,
 ): XmtpFaults {
   return {
     outage: (on) => (on ? node.close() : node.open()),
@@ -121,6 +122,9 @@ function switches(
     },
     queryLimit(count) {
       faults.queryLimit = count
+    },
+    rateLimits(limits) {
+      node.limiter = limiterWith(limits)
     },
     migrated(on) {
       faults.isMigrated = on

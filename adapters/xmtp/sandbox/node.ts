@@ -10,6 +10,7 @@ import {
 import { systemClock } from '../../../src/adapter/clock.ts'
 import {
   identityService,
+  MAX_CALL_BYTES,
   mlsService,
   type SubscribeGroupMessagesRequest,
   type SubscribeWelcomeMessagesRequest,
@@ -22,23 +23,22 @@ import { Refusal } from './refusal.ts'
 /** While the port was free another process may have taken it for a moment. */
 const REOPEN_ATTEMPTS = 100
 const REOPEN_PAUSE_MS = 100
-/** More than the network's own limit for a message, which the node checks by itself. */
-const MAX_CALL_BYTES = 25 * 1024 * 1024
 
 type Handlers = Record<string, (request: never) => object>
 
 export class XmtpNode {
   readonly #parts: ApiParts
-  readonly #limiter: RateLimiter | null
   readonly #calls = new Map<string, number>()
   readonly #timers = new Set<NodeJS.Timeout>()
+  /** Null: no limits. */
+  limiter: RateLimiter | null
   #server: Server | null = null
   #port: number
 
   /** `port` 0: any free port, the same from the first `open` on. */
   constructor(parts: ApiParts, limiter: RateLimiter | null, port: number) {
     this.#parts = parts
-    this.#limiter = limiter
+    this.limiter = limiter
     this.#port = port
   }
 
@@ -157,7 +157,7 @@ export class XmtpNode {
 
   #check(method: string, peer: string): void {
     this.#parts.faults.check(method)
-    this.#limiter?.take(method, peer)
+    this.limiter?.take(method, peer)
     if (this.#parts.faults.isMigrated && RateLimiter.isPublish(method)) {
       throw new Refusal(status.UNAVAILABLE, MIGRATED_MESSAGE)
     }

@@ -13,6 +13,9 @@ export { installationKeyOf, type MlsMessageHeader, readMlsMessageHeader } from '
 /** Largest MLS message that the network takes, in bytes. Source: docs.xmtp.org, FAQ. */
 export const MAX_MESSAGE_BYTES = 1_048_214
 
+/** More than one call of the network ever carries: a batch of messages, in bytes. */
+export const MAX_CALL_BYTES = 25 * 1024 * 1024
+
 /** Most rows in one answer of the network, and its default. */
 export const MAX_PAGE_SIZE = 100
 
