@@ -36,6 +36,11 @@ export interface SandboxOptions {
 export interface NetworkClient {
   /** Puts a frame on the network for an address. Resolves with the network's id of the message. */
   send(address: string, frame: Uint8Array): Promise<string>
+  /**
+   * Where frames go that the gateway shall relay, on networks on which it hears only what is sent to itself (XMTP, Push).
+   * Absent where it hears what is sent to the recipient's own address.
+   */
+  gatewayAddress?: string
   /** Frames that arrive for this client's address; `from` as far as the network says. */
   onFrame(listener: (frame: Uint8Array, from: string | null) => void): void
   /** Closes connections and ends child processes. */
@@ -51,6 +56,8 @@ export interface NetworkClientInput {
   credentials: Record<string, string | number> | null
   /** The wallet, on networks where a client signs in with it (XMTP, Push). */
   signer?: WalletSigner
+  /** Where a client that keeps state keeps it, so that it can be restarted; in memory when absent. */
+  directory?: string
 }
 
 /** What a network's SDK asks of a wallet: its address, and `personal_sign`. An ethers `Wallet` is one. */
