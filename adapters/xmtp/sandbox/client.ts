@@ -1,5 +1,6 @@
 /** A wallet's own XMTP client, made with the unmodified SDK, that carries frames as the content type `causeway/envelope:1.0`. SANDBOX. */
 
+import { join } from 'node:path'
 import type { ContentTypeId, EncodedContent, IdentifierKind, LogLevel } from '@xmtp/node-bindings'
 import { Client, type DecodedMessage, type Dm } from '@xmtp/node-sdk'
 import type { NetworkClient, NetworkClientInput, WalletSigner } from '../../../src/adapter/index.ts'
@@ -41,18 +42,17 @@ export interface XmtpNetworkClient extends NetworkClient {
 
 /**
  * Registers the wallet, or takes its registration up again, and listens. `send` goes to an inbox id: that of a wallet, or
- * `gatewayInboxId` of the description for what the gateway shall relay, since on XMTP a gateway hears what is sent to its
- * own inbox and nothing else.
+ * `gatewayAddress` for what the gateway shall relay.
  */
 export async function connectClient(input: NetworkClientInput): Promise<XmtpNetworkClient> {
-  const { apiUrl } = input.description
+  const { apiUrl, gatewayInboxId } = input.description
   if (typeof apiUrl !== 'string' || !input.signer) {
     throw new TypeError('an XMTP client needs the apiUrl of the description, and the wallet as signer')
   }
   const client = await Client.create(await signerOf(input.signer), {
     env: 'local',
     apiUrl,
-    dbPath: null,
+    dbPath: input.directory === undefined ? null : join(input.directory, 'client.db3'),
     disableDeviceSync: true,
     loggingLevel: LOG_OFF,
     codecs: [frameCodec],
@@ -61,7 +61,8 @@ export async function connectClient(input: NetworkClientInput): Promise<XmtpNetw
     await client.close()
     throw new TypeError('the address is not the inbox id of the wallet')
   }
-  return listening(client as Client<unknown>)
+  const network = await listening(client as Client<unknown>)
+  return typeof gatewayInboxId === 'string' ? { ...network, gatewayAddress: gatewayInboxId } : network
 }
 
 async function listening(client: Client<unknown>): Promise<XmtpNetworkClient> {

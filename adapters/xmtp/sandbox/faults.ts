@@ -4,7 +4,7 @@ import type { FaultSwitches } from '../../../src/adapter/index.ts'
 import type { RateLimits } from './rate-limits.ts'
 import { Refusal } from './refusal.ts'
 
-/** Late events arrive this much later at most, in milliseconds, so that others overtake them. */
+/** Late events arrive this much later at most, in milliseconds, so that those of other groups overtake them. */
 const REORDER_MS = 250
 
 /** What nodes answer to publishers once the network has moved to its next protocol. */
@@ -23,6 +23,11 @@ export interface XmtpFaults extends FaultSwitches {
   answerLost(times: number): void
   /** While true, every call of SendGroupMessages is stored and handed out, but answered UNAVAILABLE. */
   answersLost(on: boolean): void
+  /**
+   * Share of events, 0 to 1, that are missing in the middle of a subscription. The network does not do that by design, and
+   * the SDK does not notice: it goes on from the newest id that it saw, and no sync brings the missing message.
+   */
+  gaps(share: number): void
   /** Subscriptions that are open now stay open and say nothing more. Those opened later work. */
   muteSubscriptions(): void
   /** Ends the subscriptions that are open now with UNAVAILABLE. Those opened later work. */
@@ -41,6 +46,7 @@ export interface XmtpFaults extends FaultSwitches {
 export class FaultState {
   latencyMs = 0
   loss = 0
+  gaps = 0
   duplication = 0
   reordering = 0
   queryLagMs = 0
@@ -87,14 +93,17 @@ export class FaultState {
     return true
   }
 
-  /** Delays in milliseconds of the copies of one event to one subscriber; empty when it is lost. */
-  plan(): number[] {
-    const isLost = this.#random() < this.loss
+  /** What becomes of one event on its way to one subscriber. */
+  plan(): { breaks: boolean; copies: number; delayMs: number } {
+    const breaks = this.#random() < this.loss
+    const isMissing = this.#random() < this.gaps
     const isDoubled = this.#random() < this.duplication
     const isLate = this.#random() < this.reordering
-    if (isLost) return []
-    const delay = isLate ? this.#random() * REORDER_MS : 0
-    return isDoubled ? [delay, delay] : [delay]
+    return {
+      breaks,
+      copies: isMissing ? 0 : isDoubled ? 2 : 1,
+      delayMs: isLate ? this.#random() * REORDER_MS : 0,
+    }
   }
 }
 

@@ -103,6 +103,9 @@ function switches(
     reordering(share) {
       faults.reordering = share
     },
+    gaps(share) {
+      faults.gaps = share
+    },
     failWith: (code, times, method) => faults.failWith(code, times, method),
     failing: (code, method) => faults.failing(code, method),
     answerLost: (times) => faults.answerLost(times),

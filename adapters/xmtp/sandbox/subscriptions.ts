@@ -6,11 +6,16 @@ type Call<Message> = ServerWritableStream<unknown, Message>
 
 export class Subscriptions<Message> {
   readonly #faults: FaultState
-  readonly #byKey = new Map<string, Set<Call<Message>>>()
-  readonly #timers = new Set<NodeJS.Timeout>()
+  /** Lanes of every open call by key. A muted call is open and has none. */
+  readonly #calls = new Map<Call<Message>, Map<string, Lane>>()
 
   constructor(faults: FaultState) {
     this.#faults = faults
+  }
+
+  /** Calls that are open. */
+  get size(): number {
+    return this.#calls.size
   }
 
   /** Sends what `history` holds and goes on with what is published. */
@@ -20,63 +25,82 @@ export class Subscriptions<Message> {
     metadata.set('subscribed', 'true')
     call.sendMetadata(metadata)
     for (const message of history) call.write(message)
-    for (const key of keys) {
-      const calls = this.#byKey.get(key) ?? new Set()
-      calls.add(call)
-      this.#byKey.set(key, calls)
-    }
-    const remove = () => this.#remove(call, keys)
+    this.#calls.set(call, new Map(keys.map((key) => [key, new Lane()])))
+    const remove = () => this.#remove(call)
     call.once('cancelled', remove)
     call.once('close', remove)
   }
 
   publish(key: string, message: Message): void {
-    for (const call of this.#byKey.get(key) ?? []) {
-      for (const delay of this.#faults.plan()) this.#after(delay, () => call.write(message))
+    for (const [call, lanes] of [...this.#calls]) {
+      const lane = lanes.get(key)
+      if (!lane) continue
+      const { breaks, copies, delayMs } = this.#faults.plan()
+      if (breaks) this.#end(call)
+      else for (let copy = 0; copy < copies; copy++) lane.put(delayMs, () => call.write(message))
     }
   }
 
   /** They stay open and hear nothing more. */
   mute(): void {
-    this.#byKey.clear()
+    for (const lanes of this.#calls.values()) {
+      for (const lane of lanes.values()) lane.clear()
+      lanes.clear()
+    }
   }
 
+  /** Ends those that are open. */
   cut(): void {
-    const calls = new Set([...this.#byKey.values()].flatMap((set) => [...set]))
-    this.clear()
-    for (const call of calls) {
-      call.emit('error', { code: status.UNAVAILABLE, details: 'the subscription was cut on demand' })
-    }
+    for (const call of [...this.#calls.keys()]) this.#end(call)
   }
 
   /** Forgets everything, also what is still on its way. */
   clear(): void {
-    this.#byKey.clear()
-    for (const timer of this.#timers) clearTimeout(timer)
-    this.#timers.clear()
+    for (const call of [...this.#calls.keys()]) this.#remove(call)
   }
 
-  get size(): number {
-    return new Set([...this.#byKey.values()].flatMap((set) => [...set])).size
+  #end(call: Call<Message>): void {
+    this.#remove(call)
+    call.emit('error', { code: status.UNAVAILABLE, details: 'the subscription broke on demand' })
   }
 
-  #remove(call: Call<Message>, keys: readonly string[]): void {
-    for (const key of keys) {
-      const calls = this.#byKey.get(key)
-      calls?.delete(call)
-      if (calls?.size === 0) this.#byKey.delete(key)
-    }
+  #remove(call: Call<Message>): void {
+    for (const lane of this.#calls.get(call)?.values() ?? []) lane.clear()
+    this.#calls.delete(call)
   }
+}
 
-  #after(ms: number, task: () => void): void {
-    if (ms === 0) {
+/** Events of one key on their way to one subscriber: some are late, none overtakes another. */
+class Lane {
+  readonly #waiting: { due: number; task: () => void }[] = []
+  #timer: NodeJS.Timeout | null = null
+
+  put(delayMs: number, task: () => void): void {
+    if (delayMs === 0 && this.#waiting.length === 0) {
       task()
       return
     }
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
-      task()
-    }, ms)
-    this.#timers.add(timer)
+    this.#waiting.push({ due: performance.now() + delayMs, task })
+    this.#schedule()
+  }
+
+  clear(): void {
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#timer = null
+    this.#waiting.length = 0
+  }
+
+  #schedule(): void {
+    const [next] = this.#waiting
+    if (this.#timer || !next) return
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = null
+        this.#waiting.shift()
+        next.task()
+        this.#schedule()
+      },
+      Math.max(0, next.due - performance.now()),
+    )
   }
 }
