@@ -79,6 +79,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     log: (network) => log.child({ network }),
     dataDirectory: parts.dataDirectory,
     deliver: (network, inbound) => relay.hear(network, inbound),
+    mirrors: { deliver: (network, inbound) => relay.hearOpaque(network, inbound) },
   })
   const identity = createIdentity({
     store,

@@ -11,6 +11,7 @@ import {
 import { isSimulatorAddress, simulatorAddress } from './address.ts'
 import type { SimulatorConfig } from './config.ts'
 import { type GatewayLine, joinedNetwork, type SimulatedMessage, type SimulatedNetwork } from './network.ts'
+import { createSimulatorMirrors } from './opaque.ts'
 
 const OUT_REASON = 'the simulated network is switched to outage'
 const OUT_FIX = 'switch the outage off: network.faults.outage(false)'
@@ -19,6 +20,7 @@ const OUT_FIX = 'switch the outage off: network.faults.outage(false)'
 export function createSimulatorAdapter(config: SimulatorConfig, context: AdapterContext): Adapter {
   const network = joinedNetwork(config, context.clock)
   const { echo, history, idempotentSend, maxFrameBytes } = network.settings
+  const opaque = createSimulatorMirrors(network, context)
   let line: GatewayLine | null = null
   /** Aborts when the connection in use is lost, so that nobody waits for its answers. */
   let lost = new AbortController()
@@ -27,6 +29,7 @@ export function createSimulatorAdapter(config: SimulatorConfig, context: Adapter
     if (up) {
       lost = new AbortController()
       context.state({ state: 'connected' })
+      opaque.resume()
     } else {
       lost.abort()
       context.state({ state: 'transientDisconnect', reason: OUT_REASON, userAction: OUT_FIX })
@@ -117,11 +120,13 @@ export function createSimulatorAdapter(config: SimulatorConfig, context: Adapter
         },
         connection: report,
       })
+      opaque.start()
       report(!network.out)
     },
     async stop() {
       line?.leave()
       line = null
+      opaque.stop()
       lost.abort()
       context.state({ state: 'stopped' })
     },
@@ -143,6 +148,7 @@ export function createSimulatorAdapter(config: SimulatorConfig, context: Adapter
       isAddress: isSimulatorAddress,
       ownAddress: () => null,
     },
+    opaque,
     doctor: {
       async examine() {
         return [connectionFinding(network, line !== null)]

@@ -9,6 +9,7 @@ import { type SimulatorConfig, simulatorConfig } from './config.ts'
 import { MessageLog } from './log.ts'
 import { seededFractions } from './random.ts'
 import { Schedule } from './schedule.ts'
+import { TopicBoard } from './topics.ts'
 
 /** Late deliveries are held back up to this many milliseconds, or four latencies where that is more. */
 const HOLD_MS = 50
@@ -83,6 +84,8 @@ export class SimulatedNetwork {
     /** Share of sends that are taken though the answer is lost. */
     answerLoss(share: number): void
   }
+  /** What native clients say to each other in the network's own form, for opaque mirroring. */
+  readonly topics: TopicBoard
   /** By which adapters join it: `{ network: name }`. */
   readonly name: string
   readonly #clock: Clock
@@ -100,6 +103,7 @@ export class SimulatedNetwork {
     const { loss, duplication, reordering, answerLoss } = config
     this.name = config.network
     this.#clock = clock
+    this.topics = new TopicBoard(() => clock.now())
     this.#schedule = new Schedule(clock)
     this.#log = new MessageLog(retainMessages)
     this.#fraction = seededFractions(config.seed)

@@ -88,6 +88,26 @@ export const relayProblems: Record<RelayErrorCode, ProblemEntry> = {
     title: 'This gateway has not joined the network',
     fix: 'Choose one of GET /v1/networks.',
   },
+  'mirror-unsupported': {
+    status: 422,
+    title: 'This gateway cannot mirror that network',
+    fix: 'Choose a network whose capabilities in GET /v1/networks name mirroring; registrations are kept under the master key, which the operator sets.',
+  },
+  'mirror-registration-invalid': {
+    status: 422,
+    title: 'The registration is not what the network’s mirroring needs',
+    fix: 'Correct what detail names. The guide on opaque mirroring has the shape for each network.',
+  },
+  'mirror-too-large': {
+    status: 422,
+    title: 'The registration follows more topics than this gateway allows a wallet',
+    fix: 'Leave out conversations that need no speed, or ask the operator to raise limits.mirrorTopics.',
+  },
+  'mirror-unknown': {
+    status: 404,
+    title: 'The wallet has no mirror of this network',
+    fix: 'Nothing to do: nothing is mirrored.',
+  },
   'relay-stopping': {
     status: 503,
     title: 'The gateway is shutting down',

@@ -139,15 +139,26 @@ export function createAcceptor(
     }
   }
 
+  /**
+   * Nobody signs a parcel, so that none is believed but the ones that this gateway's own mirrors make. What comes back of
+   * those is an echo; anything else is forged, or meant for the client of another gateway's wallet.
+   */
+  async function hearParcel(network: string, inbound: Inbound, { id, bytes }: Frame): Promise<DeliverResult> {
+    const sent = guard.byTransaction(await store.deliveriesOf(id), network, inbound)
+    if (sent) return arrivals.again(network, inbound, id, bytes)
+    throw new RelayError(
+      'envelope-mode-unsupported',
+      'An opaque parcel is taken from the mirrors of this gateway alone',
+    )
+  }
+
   async function hearFrame(network: string, inbound: Inbound): Promise<DeliverResult> {
     const known = await arrivals.known(network, inbound)
     if (known) return known
     const frame = decodeFrame(inbound.frame, {
       maxBytes: settings.maxEnvelopeBytes + LIMITS.frameOverheadBytes,
     })
-    if (frame.kind !== FRAME_KIND.envelope) {
-      throw new RelayError('envelope-mode-unsupported', 'This gateway carries no opaque parcels')
-    }
+    if (frame.kind === FRAME_KIND.opaque) return hearParcel(network, inbound, frame)
     const envelope = decodeSealed(frame.bytes, { maxBytes: settings.maxEnvelopeBytes })
     requireSealed(envelope.header)
     const { id } = envelope

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { DeliverResult, Inbound } from '../adapter/index.ts'
-import { decodeSealed, equalBytes, stripWraps, toHex } from '../envelope/index.ts'
-import type { Delivery, DeliveryState } from '../store/port.ts'
+import { decodeFrame, decodeSealed, equalBytes, FRAME_KIND, stripWraps, toHex } from '../envelope/index.ts'
+import type { Delivery, DeliveryState, StoredEnvelope } from '../store/port.ts'
 import type { Frames } from './frames.ts'
 import type { LoopGuard } from './loop-guard.ts'
 import type { Outbox } from './outbox.ts'
@@ -28,7 +28,7 @@ export function createArrivals(
   context: RelayContext,
   tools: { guard: LoopGuard; frames: Frames; outbox: Outbox },
 ): Arrivals {
-  const { store, clock, settings } = context
+  const { store, clock, settings, networks } = context
   const { guard, frames, outbox } = tools
   const inTurn = createSerializer()
   const remembered = new LRUCache<string, DeliverResult>({
@@ -77,6 +77,18 @@ export function createArrivals(
     await store.addAlias(delivery.network, remoteId, delivery.envelopeId, at)
   }
 
+  /** A parcel, or the notice of one that is too large, has no copies: what comes back is what was sent. */
+  async function isOurParcel(
+    bytes: Uint8Array,
+    parcel: StoredEnvelope,
+    { network, wallet }: Delivery,
+  ): Promise<boolean> {
+    const adapter = networks.get(network)?.adapter
+    if (!adapter) return false
+    const sent = await frames.outgoing(parcel, wallet, adapter.capabilities().maxFrameBytes)
+    return equalBytes(bytes, decodeFrame(sent).bytes)
+  }
+
   /**
    * Whether a heard copy is as good for the recipient as one that we would send: the same bytes, or the same envelope with
    * nothing missing but wraps of others. Anyone can put a crippled copy at an address; it must not stand for ours.
@@ -84,6 +96,7 @@ export function createArrivals(
   async function isFaithful(sealed: Uint8Array, delivery: Delivery): Promise<boolean> {
     const envelope = await frames.envelope(delivery.envelopeId)
     if (!envelope) return false
+    if (envelope.kind === FRAME_KIND.opaque) return isOurParcel(sealed, envelope, delivery)
     if (equalBytes(sealed, envelope.bytes)) return true
     const keyIds = decodeSealed(sealed).wraps.map((wrap) => wrap.keyId)
     return (

@@ -11,7 +11,7 @@ export type RelayErrorCode =
   | 'envelope-conversation-mismatch'
   /** This copy lacks the key wraps of a recipient, so that the recipient could not open it. */
   | 'envelope-wraps-missing'
-  /** Modes `hop` and `opaque` need an enrolment that this gateway does not have. */
+  /** Mode `hop` needs an enrolment; a parcel of mode `opaque` is taken from this gateway's own mirrors alone. */
   | 'envelope-mode-unsupported'
   | 'device-unknown'
   | 'device-expired'
@@ -27,6 +27,12 @@ export type RelayErrorCode =
   /** Only dead and superseded deliveries of envelopes that have not expired can be sent again. */
   | 'delivery-not-replayable'
   | 'network-unknown'
+  /** The network's adapter has no opaque facet, or this gateway has no key to keep registrations with. */
+  | 'mirror-unsupported'
+  | 'mirror-registration-invalid'
+  /** More topics than this gateway follows for one wallet. */
+  | 'mirror-too-large'
+  | 'mirror-unknown'
   /** The gateway is shutting down; the same request may be made again later. */
   | 'relay-stopping'
 

@@ -5,6 +5,7 @@ import {
   decodeSealed,
   encodeCanonical,
   encodeFrame,
+  FRAME_KIND,
   type Hop,
   LIMITS,
   SUITE,
@@ -41,7 +42,8 @@ export interface Frames {
    * was, the certificate from the key log or else the one that came along.
    *
    * All wraps go along while they fit into `maxFrameBytes`. If they do not, those of the recipient's prekeys alone are
-   * kept, where this gateway knows them. If that is too large still, throws `AdapterError` of class `tooLarge`.
+   * kept, where this gateway knows them. If that is too large still, throws `AdapterError` of class `tooLarge`. An opaque
+   * parcel that is too large goes as a notice: the same frame without bytes.
    */
   outgoing(envelope: StoredEnvelope, wallet: string, maxFrameBytes: number): Promise<Uint8Array>
   /** Whether a copy holds a wrap for one of the wallet's prekeys. An envelope that is not encrypted needs none. */
@@ -67,6 +69,15 @@ export function createFrames(options: {
       .filter((keyId) => known.has(toHex(keyId)))
   }
 
+  /** The notice says which parcel waits here: its client fetches it by the id, or from the network itself. */
+  function parcelFrame(parcel: StoredEnvelope, maxFrameBytes: number): Uint8Array {
+    const { id, kind, mode, via, receivedAt, bytes } = parcel
+    const trace = [...decodeTrace(parcel.trace), { gateway, network: via, at: receivedAt }]
+    const frame = { kind, id, bytes, trace, mode, certificate: null }
+    const whole = encodeFrame(frame)
+    return whole.length <= maxFrameBytes ? whole : encodeFrame({ ...frame, bytes: new Uint8Array() })
+  }
+
   return {
     remember(envelope) {
       recent.set(toHex(envelope.id), envelope)
@@ -77,6 +88,7 @@ export function createFrames(options: {
     },
     async outgoing(envelope, wallet, maxFrameBytes) {
       const { id, kind, mode, via, receivedAt } = envelope
+      if (kind === FRAME_KIND.opaque) return parcelFrame(envelope, maxFrameBytes)
       const certificate = (await trust.certificateOf(envelope.from, envelope.device)) ?? envelope.certificate
       const trace = [...decodeTrace(envelope.trace), { gateway, network: via, at: receivedAt }]
       const frameOf = (bytes: Uint8Array) => encodeFrame({ kind, id, bytes, trace, mode, certificate })

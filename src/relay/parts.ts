@@ -21,8 +21,23 @@ export interface RelayParts {
   verify?: VerifyEd25519
   /** Default: everyone is admitted. */
   admission?: Admission
+  /** Keeps the registrations of mirrors. Default: none, and mirrors are refused. */
+  vault?: Vault
   /** Default: nobody is told. */
   observer?: RelayObserver
+}
+
+/** Encrypts secrets of wallets before they are stored, under the gateway's master key. */
+export interface Vault {
+  wrap(secret: Uint8Array, purpose: VaultPurpose): Uint8Array
+  /** Throws where the ciphertext, the purpose or the key is another. */
+  unwrap(wrapped: Uint8Array, purpose: VaultPurpose): { secret: Uint8Array }
+}
+
+/** Bound to the ciphertext: what was wrapped for one is of no use for another. */
+export interface VaultPurpose {
+  id: string
+  network: string
 }
 
 /** Consent and rate, decided before anything is kept. Both throw `AdmissionError` to refuse. */

@@ -5,8 +5,10 @@ import { RelayError } from './errors.ts'
 import { createFrames } from './frames.ts'
 import { createJourneys } from './journey.ts'
 import { createLoopGuard } from './loop-guard.ts'
+import { createMirrorKeeper } from './mirrors.ts'
 import { createOutbox } from './outbox.ts'
-import type { RelayContext, RelayParts } from './parts.ts'
+import { createParcels } from './parcels.ts'
+import type { RelayContext, RelayParts, Vault } from './parts.ts'
 import { createRanking } from './ranking.ts'
 import { createReconciler } from './reconcile.ts'
 import { createSignatureVerifier } from './signatures.ts'
@@ -17,6 +19,16 @@ const silentObserver: RelayObserver = {
   dispatched: () => {},
   reconciled: () => {},
   networkState: () => {},
+}
+
+/** Without a key nothing of a wallet's is kept. */
+const noVault: Vault = {
+  wrap() {
+    throw new RelayError('mirror-unsupported', 'This gateway has no master key, and keeps no registrations')
+  },
+  unwrap() {
+    throw new Error('there is no master key')
+  },
 }
 
 /** What a network's state means for its deliveries. */
@@ -48,6 +60,7 @@ export function createRelay(parts: RelayParts): Relay {
     verify: createSignatureVerifier(),
     admission: { admit: () => {} },
     observer: silentObserver,
+    vault: noVault,
     ...parts,
   }
   const { store, networks, clock, observer } = context
@@ -57,6 +70,7 @@ export function createRelay(parts: RelayParts): Relay {
   const guard = createLoopGuard(context.gateway, store)
   const arrivals = createArrivals(context, { guard, frames, outbox })
   const acceptor = createAcceptor(context, { guard, arrivals, frames, outbox, ranking })
+  const mirrors = createMirrorKeeper(context, createParcels(context, { frames, outbox, ranking }))
   const journeys = createJourneys(context, outbox)
   const states = new Map<string, AdapterState>()
   const entering = new Set<Promise<unknown>>()
@@ -84,6 +98,7 @@ export function createRelay(parts: RelayParts): Relay {
     const before = states.get(network)
     states.set(network, report.state)
     outbox.connection(network, CONNECTIONS[report.state])
+    mirrors.connection(network)
     if (report.state === 'connected' && before !== 'connected') reconciler.connected(network)
   }
 
@@ -93,6 +108,7 @@ export function createRelay(parts: RelayParts): Relay {
       state = 'running'
       await outbox.start()
       await reconciler.start()
+      await mirrors.start()
       stopListening = networks.onState(onState)
       for (const status of networks.list()) onState(status.network, status)
     },
@@ -100,10 +116,21 @@ export function createRelay(parts: RelayParts): Relay {
       if (state === 'stopped') return
       state = 'stopped'
       stopListening()
-      await Promise.all([reconciler.stop(), outbox.stop(signal), Promise.allSettled(entering)])
+      await Promise.all([
+        mirrors.stop(),
+        reconciler.stop(),
+        outbox.stop(signal),
+        Promise.allSettled(entering),
+      ])
     },
     submit: (input) => enter(() => acceptor.submit(input)),
     hear,
+    hearOpaque: (network, inbound) => enter(() => mirrors.hear(network, inbound)),
+    mirrors: {
+      put: (wallet, network, registration) => enter(() => mirrors.put(wallet, network, registration)),
+      remove: (wallet, network) => enter(() => mirrors.remove(wallet, network)),
+      list: mirrors.list,
+    },
     reconcile: (network, signal) => enter(() => reconciler.walk(network, signal)),
     receipts: (wallet, receipts) => enter(() => journeys.receipts(wallet, receipts)),
     journey: journeys.journey,

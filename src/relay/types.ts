@@ -5,6 +5,7 @@ import type {
   Capabilities,
   DeliverResult,
   Inbound,
+  OpaqueInbound,
   StateReport,
 } from '../adapter/index.ts'
 import type { Checkpoint, Delivery, DeliveryState, InboxItem } from '../store/port.ts'
@@ -21,6 +22,9 @@ export interface Relay {
   submit(input: { sealed: Uint8Array; via: 'http' | 'socket'; submitter: string }): Promise<Accepted>
   /** Takes a frame heard on a network. Never throws for bad frames: they are `refused` with their code. */
   hear(network: string, inbound: Inbound): Promise<DeliverResult>
+  /** Takes what a mirror heard on a network. Refusals are answers; rejects only when it could not be made durable. */
+  hearOpaque(network: string, inbound: OpaqueInbound): Promise<DeliverResult>
+  readonly mirrors: Mirrors
   /** Walks a network's history now. */
   reconcile(network: string, signal: AbortSignal): Promise<{ heard: number; accepted: number }>
   /** Notes what a client says has arrived or been read. Only for envelopes in the wallet's inbox. */
@@ -28,6 +32,29 @@ export interface Relay {
   /** Sends a dead or superseded delivery again. */
   replay(deliveryId: number): Promise<Delivery>
   journey(id: Uint8Array): Promise<{ checkpoints: Checkpoint[]; deliveries: Delivery[] }>
+}
+
+/** Opaque mirroring: what wallets asked to have mirrored. Each wallet has at most one registration for a network. */
+export interface Mirrors {
+  /**
+   * Makes or changes the registration of a wallet, and follows it. `registration` is what the network's adapter asks for.
+   * Throws `RelayError`: `network-unknown`, `mirror-unsupported`, `mirror-registration-invalid`, `mirror-too-large`.
+   */
+  put(wallet: string, network: string, registration: unknown): Promise<MirrorSummary>
+  /** Ends it: once resolved, nothing more is taken for it. Throws `mirror-unknown`. */
+  remove(wallet: string, network: string): Promise<void>
+  /** By network. What was registered is not told again: it may hold keys. */
+  list(wallet: string): Promise<MirrorSummary[]>
+}
+
+export interface MirrorSummary {
+  network: string
+  /** How many topics are followed. */
+  topics: number
+  createdAt: number
+  updatedAt: number
+  /** The network's adapter has taken it up. */
+  following: boolean
 }
 
 export interface Accepted {
@@ -113,6 +140,8 @@ export interface RelaySettings {
   maxQueuedPerNetwork?: number
   /** Entries of each cache that spares look-ups. Default 50,000. */
   cacheEntries?: number
+  /** Topics that a wallet may have followed on one network, for opaque mirroring. Default 2,000. */
+  mirrorTopics?: number
   reconcileIntervalMs: number
   reconcileOverlapMs: number
 }

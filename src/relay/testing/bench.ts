@@ -139,7 +139,7 @@ export interface GatewayOptions {
   settings?: Partial<RelaySettings>
   /** Database file; in memory when absent. */
   path?: string
-  parts?: Partial<Pick<RelayParts, 'verify' | 'admission' | 'observer' | 'clock' | 'random'>>
+  parts?: Partial<Pick<RelayParts, 'verify' | 'admission' | 'observer' | 'clock' | 'random' | 'vault'>>
   /** Default: the one of `path`. */
   store?: Store
   /** Default: the identity part's own. */
@@ -232,6 +232,7 @@ async function startGateway(
     store,
     dataDirectory: folder,
     deliver: (network, inbound) => relay.hear(network, inbound),
+    mirrors: { deliver: (network, inbound) => relay.hearOpaque(network, inbound) },
   })
   const identity = createIdentity({
     store,

@@ -1,0 +1,101 @@
+import type { DeliverResult, OpaqueInbound } from '../adapter/index.ts'
+import { FLAGS, FRAME_KIND, H, opaqueIdentifier, toHex } from '../envelope/index.ts'
+import type { AcceptRecord } from '../store/port.ts'
+import { publishItems } from './copies.ts'
+import { encodeTrace, type Frames } from './frames.ts'
+import type { Outbox } from './outbox.ts'
+import type { RelayContext } from './parts.ts'
+import type { Ranking } from './ranking.ts'
+import { planDeliveries } from './route.ts'
+
+/** Content types of opaque parcels: a network's own message, or word that one waits at the network. */
+export const PARCEL_TYPE = 'causeway/parcel:1.0'
+export const WAKE_TYPE = 'causeway/wake:1.0'
+
+/** A wallet's own software fetches from its network what it missed; a parcel that comes later than this helps nobody. */
+const USEFUL_FOR_MS = 30 * 24 * 60 * 60 * 1000
+
+/** A parcel names no device: nobody signed it. */
+const NO_DEVICE = new Uint8Array(32)
+
+/**
+ * Id of the parcel that mirrors a network's message to a wallet. Its remote id names the wallet before the network's own id:
+ * what two wallets of a group get are two parcels, each with an inbox item, deliveries and a journey that only its wallet sees.
+ */
+export function parcelIdentifier(network: string, wallet: string, remoteId: string): Uint8Array {
+  return opaqueIdentifier(network, `${wallet}/${remoteId}`)
+}
+
+/** Conversation of the parcels of one topic, 32 bytes. */
+export function parcelConversation(network: string, topic: string): Uint8Array {
+  return H('causeway/opaque-conversation/1', network, topic)
+}
+
+/** Takes in what mirrors hear. */
+export interface Parcels {
+  /** Resolves when the parcel is durable, or was before. Nothing in it is checked: the facet of this gateway made it. */
+  take(network: string, wallet: string, inbound: OpaqueInbound): Promise<DeliverResult>
+}
+
+export function createParcels(
+  context: RelayContext,
+  tools: { frames: Frames; outbox: Outbox; ranking: Ranking },
+): Parcels {
+  const { store, live, clock, directory, networks, settings } = context
+  const { frames, outbox, ranking } = tools
+
+  /** By the wallet's route, but never back to where it came from: there the wallet has it already. */
+  async function plan(id: Uint8Array, wallet: string, source: string): Promise<AcceptRecord['deliveries']> {
+    const [route, endpoints] = await Promise.all([directory.route(wallet), directory.endpoints(wallet)])
+    return planDeliveries({
+      envelopeId: id,
+      wallet,
+      route,
+      endpoints: endpoints.filter((endpoint) => endpoint.network !== source),
+      networks: networks.names(),
+      ranking,
+      heardAt: null,
+      now: clock.now(),
+    })
+  }
+
+  return {
+    async take(network, wallet, inbound) {
+      const id = parcelIdentifier(network, wallet, inbound.remoteId)
+      const duplicate: DeliverResult = { outcome: 'duplicate', id: toHex(id) }
+      if (frames.remembers(id)) return duplicate
+      const receivedAt = clock.now()
+      // What is larger than this gateway keeps is fetched from the network itself.
+      const isMessage = inbound.kind === 'message' && inbound.bytes.length <= settings.maxEnvelopeBytes
+      const record: AcceptRecord = {
+        id,
+        kind: FRAME_KIND.opaque,
+        mode: 'opaque',
+        // Who wrote it cannot be told. The recipient stands in for a sender: nobody else's name is lent to a parcel.
+        from: wallet,
+        device: NO_DEVICE,
+        conversation: parcelConversation(network, inbound.conversation),
+        contentType: isMessage ? PARCEL_TYPE : WAKE_TYPE,
+        flags: inbound.silent ? FLAGS.silent : 0,
+        created: inbound.remoteTime ?? receivedAt,
+        expiresAt: receivedAt + USEFUL_FOR_MS,
+        bytes: isMessage ? Uint8Array.from(inbound.bytes) : new Uint8Array(),
+        certificate: null,
+        trace: encodeTrace([]),
+        via: network,
+        receivedAt,
+        monotonic: clock.monotonic(),
+        inbox: [{ wallet, direction: 'received' }],
+        deliveries: await plan(id, wallet, network),
+        alias: null,
+      }
+      const result = await store.accept(record)
+      if (result.outcome === 'duplicate') return duplicate
+      const stored = { ...record, seq: result.seq, wallets: [wallet] }
+      frames.remember(stored)
+      publishItems(live, stored, [wallet])
+      outbox.offer(result.deliveries)
+      return { outcome: 'accepted', id: toHex(id) }
+    },
+  }
+}
