@@ -8,10 +8,11 @@ import { fanout } from './fanout.ts'
 import { growth } from './growth.ts'
 import { ingress } from './ingress.ts'
 import { describeMachine } from './machine.ts'
+import { peers } from './peers.ts'
 import { plotLegs } from './plot.ts'
 import { relay } from './relay.ts'
 
-const benches: Bench[] = [ingress, relay, fanout, growth]
+const benches: Bench[] = [ingress, relay, fanout, growth, peers]
 
 const HELP = `Usage: npm run bench -- <name> [options]
 
