@@ -1,13 +1,23 @@
 /** The gateway's own key pair: its id in hop traces follows from it, and clients may pin its public half. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { base32Lower, fromBase64url, generateDeviceKey, H, toBase64url } from './envelope/index.ts'
+import {
+  base32Lower,
+  deriveEncryptionKeyPair,
+  fromBase64url,
+  generateDeviceKey,
+  H,
+  toBase64url,
+} from './envelope/index.ts'
 
 export interface GatewayKey {
   /** 26 characters: base32 of the first 16 bytes of the public key's hash. */
   id: string
+  /** Ed25519. Also the gateway's own device, which signs what it attests in hop mode. */
   publicKey: Uint8Array
   privateKey: Uint8Array
+  /** X25519, to which clients seal what the gateway itself has to read: hop requests, and keys that they hand over. */
+  encryption: { publicKey: Uint8Array; privateKey: Uint8Array }
 }
 
 /**
@@ -28,7 +38,11 @@ export async function loadGatewayKey(directory: string): Promise<GatewayKey> {
     await writeFile(`${path}.new`, content, { mode: 0o600, flush: true })
     await rename(`${path}.new`, path)
   }
-  return { ...pair, id: base32Lower(H('causeway/gateway/1', pair.publicKey).subarray(0, 16)) }
+  return {
+    ...pair,
+    id: base32Lower(H('causeway/gateway/1', pair.publicKey).subarray(0, 16)),
+    encryption: await deriveEncryptionKeyPair(H('causeway/gateway-encryption/1', pair.privateKey)),
+  }
 }
 
 async function readKey(path: string): Promise<{ publicKey: Uint8Array; privateKey: Uint8Array } | null> {

@@ -46,9 +46,22 @@ export {
   isContentType,
   SUITE,
 } from './header.ts'
+export {
+  encodeHopOrigin,
+  encodeHopRequest,
+  type HopOrigin,
+  type HopRequest,
+  isHop,
+  MAX_NATIVE_ID,
+  nativeGroupConversation,
+  nativeSender,
+  readHopOrigin,
+  readHopRequest,
+} from './hop.ts'
 export { LIMITS } from './limits.ts'
 export { type OpeningKey, openSealed } from './open.ts'
 export { PADDING_BUCKETS, padContent, unpadContent } from './padding.ts'
+export { commonSuite, type DeviceKeys, keysOfSuite } from './recipients.ts'
 export { type RandomSource, type SealInput, sealEnvelope } from './seal.ts'
 export {
   decodeSealed,
@@ -58,5 +71,6 @@ export {
   stripWraps,
   verifySealed,
 } from './sealed.ts'
-export { generateEncryptionKeyPair } from './suites.ts'
+export { MAX_SECRET_BYTES, openSecret, sealSecret } from './secret.ts'
+export { deriveEncryptionKeyPair, generateEncryptionKeyPair } from './suites.ts'
 export { isWalletKey } from './wallet.ts'

@@ -44,6 +44,21 @@ export function requireKeyWrapSuite(suite: number): KeyWrapSuite {
 }
 
 /**
+ * The X25519 key pair that follows from `seed` (32 random bytes that serve nothing else), as raw bytes: RFC 9180 section 7.1.3.
+ */
+export async function deriveEncryptionKeyPair(
+  seed: Uint8Array,
+): Promise<{ publicKey: Uint8Array; privateKey: Uint8Array }> {
+  const { kem } = requireKeyWrapSuite(SUITE.x25519).hpke
+  const pair = await kem.deriveKeyPair(seed)
+  const [publicKey, privateKey] = await Promise.all([
+    kem.serializePublicKey(pair.publicKey),
+    kem.serializePrivateKey(pair.privateKey),
+  ])
+  return { publicKey: new Uint8Array(publicKey), privateKey: new Uint8Array(privateKey) }
+}
+
+/**
  * A fresh key pair to receive under a suite, as raw bytes that can be stored. Suite 1: 32-byte public and private key; suite 2:
  * 1,216-byte public key, 32-byte seed. Errors: `envelope-suite-unsupported`.
  */

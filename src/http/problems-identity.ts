@@ -122,6 +122,31 @@ export const identityProblems: Record<IdentityErrorCode, ProblemEntry> = {
     title: 'The lifetime of a prekey is out of bounds',
     fix: 'Make new prekeys; they live 30 days at most.',
   },
+  'consent-malformed': {
+    status: 400,
+    title: 'The consent is malformed',
+    fix: 'Make it as the client library does; docs/guides/hop-mode.md has the format.',
+  },
+  'consent-signature-invalid': {
+    status: 422,
+    title: 'The consent is not signed by the device that it names',
+    fix: 'Sign the consent’s bytes with the device of the session.',
+  },
+  'consent-mismatch': {
+    status: 422,
+    title: 'The consent is for something else',
+    fix: 'Name this gateway and its key (GET /v1/gateway), the network, its terms, the wallet and the device of the session.',
+  },
+  'consent-expired': {
+    status: 422,
+    title: 'The consent is not valid at this time',
+    fix: 'Sign a new one; it must be handed in within ten minutes, and the clock of the device must be right.',
+  },
+  'consent-used': {
+    status: 409,
+    title: 'The consent was used before',
+    fix: 'Sign a new one; each counts once.',
+  },
   'endpoint-taken': {
     status: 409,
     title: 'Another wallet has this address on the network',

@@ -21,6 +21,13 @@ export type IdentityErrorCode =
   | 'key-log-untrusted-domain'
   | 'certificate-malformed'
   | 'certificate-untrusted-domain'
+  | 'consent-malformed'
+  | 'consent-signature-invalid'
+  /** It names another gateway, network, wallet or meaning than it is used for, or a device that the wallet has not certified. */
+  | 'consent-mismatch'
+  | 'consent-expired'
+  /** Each consent counts once. */
+  | 'consent-used'
   | 'prekey-malformed'
   | 'prekey-foreign'
   | 'prekey-signature-invalid'

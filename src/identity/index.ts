@@ -21,6 +21,20 @@ export {
   MAX_CERTIFICATE_BYTES,
   verifyCertificate,
 } from './certificate.ts'
+export {
+  type Consent,
+  consentHash,
+  decodeConsent,
+  decodeHopCertificate,
+  encodeHopCertificate,
+  type HopCertificate,
+  MAX_CONSENT_LIFE_MS,
+  MAX_MEANING_LENGTH,
+  meaningHash,
+  type SignedConsent,
+  signConsent,
+  verifyConsent,
+} from './consent.ts'
 export { MAX_DOMAIN_LENGTH, requireDomain } from './domain.ts'
 export { IdentityError, type IdentityErrorCode } from './errors.ts'
 export {
