@@ -1,7 +1,11 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { RecentEnvelopes, type RecentMark } from './recent.ts'
 
 /** Wallet ids kept in memory; beyond it the memory starts anew. */
 const REMEMBERED_WALLETS = 50_000
+
+/** Conversations kept in memory likewise. */
+const REMEMBERED_CONVERSATIONS = 50_000
 
 /** How exactly it is known when a wallet or conversation was used last, so that a busy one costs no write a message. Milliseconds. */
 export const USE_RESOLUTION_MS = 24 * 60 * 60 * 1000
@@ -17,9 +21,50 @@ export class Database {
   readonly connection: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
   readonly #wallets = new Map<string, KnownWallet>()
+  readonly #conversations = new Map<string, { id: number; usedAt: number }>()
+  readonly recent: RecentEnvelopes
+  /** Where `recent` stood when the transaction began, and when its savepoint was set. */
+  #began: RecentMark
+  #saved: RecentMark
 
-  constructor(connection: DatabaseSync) {
+  /** `indexBatch`: see {@link RecentEnvelopes}. */
+  constructor(connection: DatabaseSync, indexBatch?: number) {
     this.connection = connection
+    this.recent = new RecentEnvelopes(this, indexBatch)
+    this.#began = this.recent.mark()
+    this.#saved = this.#began
+  }
+
+  /** Begins a transaction; one that writes takes the lock at once. */
+  begin(writes: boolean): void {
+    this.#began = this.recent.mark()
+    this.run(writes ? 'BEGIN IMMEDIATE' : 'BEGIN')
+  }
+
+  /** Makes durable what was done since `begin`. */
+  commit(): void {
+    this.recent.indexSlice(this.#began)
+    this.run('COMMIT')
+    this.recent.settle()
+    this.#began = this.recent.mark()
+  }
+
+  /** Sets a mark to which {@link undo} goes back. */
+  save(): void {
+    this.run('SAVEPOINT operation')
+    this.#saved = this.recent.mark()
+  }
+
+  keep(): void {
+    this.run('RELEASE operation')
+  }
+
+  /** Undoes everything since `save`. What was remembered of it goes too. */
+  undo(): void {
+    this.forgetNames()
+    this.recent.rewind(this.#saved)
+    this.run('ROLLBACK TO operation')
+    this.run('RELEASE operation')
   }
 
   /** Whether a transaction is open: SQLite ends one by itself after some errors (disk full, I/O). */
@@ -84,10 +129,14 @@ export class Database {
   conversationId(conversation: Uint8Array, at: number): number {
     const known = this.#conversation(conversation)
     if (known === null) {
-      return this.insert('INSERT INTO conversations (conversation, used_at) VALUES (?, ?)', conversation, at)
+      const sql = 'INSERT INTO conversations (conversation, used_at) VALUES (?, ?)'
+      const id = this.insert(sql, conversation, at)
+      this.#conversations.set(textOf(conversation), { id, usedAt: at })
+      return id
     }
     if (known.usedAt < at - USE_RESOLUTION_MS) {
       this.run('UPDATE conversations SET used_at = ? WHERE id = ?', at, known.id)
+      known.usedAt = at
     }
     return known.id
   }
@@ -96,20 +145,17 @@ export class Database {
     return this.#conversation(conversation)?.id ?? null
   }
 
-  /** To be called when wallets were removed. */
-  forgetWallets(): void {
+  /** To be called when wallets or conversations were removed. */
+  forgetNames(): void {
     this.#wallets.clear()
+    this.#conversations.clear()
   }
 
-  /** Undoes everything since `SAVEPOINT <savepoint>`, or the whole transaction. What was remembered of it goes too. */
-  rollback(savepoint?: string): void {
-    this.#wallets.clear()
-    if (savepoint === undefined) {
-      if (this.inTransaction) this.run('ROLLBACK')
-      return
-    }
-    this.run(`ROLLBACK TO ${savepoint}`)
-    this.run(`RELEASE ${savepoint}`)
+  /** Undoes the whole transaction. What was remembered of it goes too. */
+  rollback(): void {
+    this.forgetNames()
+    this.recent.rewind(this.#began)
+    if (this.inTransaction) this.run('ROLLBACK')
   }
 
   close(): void {
@@ -131,7 +177,15 @@ export class Database {
   }
 
   #conversation(conversation: Uint8Array): { id: number; usedAt: number } | null {
-    return this.row('SELECT id, used_at AS usedAt FROM conversations WHERE conversation = ?', conversation)
+    const text = textOf(conversation)
+    const known = this.#conversations.get(text)
+    if (known !== undefined) return known
+    const sql = 'SELECT id, used_at AS usedAt FROM conversations WHERE conversation = ?'
+    const found = this.row<{ id: number; usedAt: number }>(sql, conversation)
+    if (found === null) return null
+    if (this.#conversations.size >= REMEMBERED_CONVERSATIONS) this.#conversations.clear()
+    this.#conversations.set(text, found)
+    return found
   }
 
   #prepared(sql: string): StatementSync {
@@ -142,4 +196,9 @@ export class Database {
     }
     return statement
   }
+}
+
+/** Bytes as the key of a map: one character a byte. */
+export function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }

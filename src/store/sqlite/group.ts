@@ -12,16 +12,16 @@ import type { Answer, Call } from './protocol.ts'
  */
 export function runGroup(database: Database, calls: readonly Call[], moment: Moment): Answer[] {
   // A group that only reads does not take the write lock, so that it works where nothing can be written.
-  const begin = calls.some((call) => operations[call.name].writes) ? 'BEGIN IMMEDIATE' : 'BEGIN'
+  const writes = calls.some((call) => operations[call.name].writes)
   try {
-    database.run(begin)
+    database.begin(writes)
     let answers = runTogether(database, calls, moment)
     if (answers === null) {
       database.rollback()
-      database.run(begin)
+      database.begin(writes)
       answers = calls.map((call) => runApart(database, call, moment))
     }
-    database.run('COMMIT')
+    database.commit()
     return answers
   } catch (error) {
     const failure = toFailure(error)
@@ -50,15 +50,15 @@ function runTogether(database: Database, calls: readonly Call[], moment: Moment)
 /** One call that can be undone without the others. */
 function runApart(database: Database, call: Call, moment: Moment): Answer {
   const operation = operations[call.name] as Operation<unknown, unknown>
-  database.run('SAVEPOINT operation')
+  database.save()
   try {
     const value = operation.run(database, call.input, moment)
-    database.run('RELEASE operation')
+    database.keep()
     return { value }
   } catch (error) {
     // After some errors (disk full, I/O) SQLite has ended the transaction: then nothing of the group is left.
     if (!database.inTransaction) throw error
-    database.rollback('operation')
+    database.undo()
     return { failure: toFailure(error) }
   }
 }

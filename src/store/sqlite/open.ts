@@ -29,11 +29,14 @@ export interface OpenedDatabase {
 /**
  * Opens the database for its one writer: takes the lock, refuses what is damaged (`store-corrupt`), newer (`store-newer`)
  * or open elsewhere (`store-in-use`), and brings the schema up to date. Other errors come as SQLite gives them.
+ * `indexBatch`: see `recent.ts`.
  */
-export function openDatabase(path: string): OpenedDatabase {
+export function openDatabase(path: string, indexBatch?: number): OpenedDatabase {
   if (path === IN_MEMORY) {
-    const database = new Database(new DatabaseSync(path))
-    return { database, unclean: false, applied: migrate(database), unlock: () => {} }
+    const database = new Database(new DatabaseSync(path), indexBatch)
+    const applied = migrate(database)
+    database.recent.load()
+    return { database, unclean: false, applied, unlock: () => {} }
   }
   makePrivateFile(path)
   const unlock = lock(path)
@@ -41,11 +44,13 @@ export function openDatabase(path: string): OpenedDatabase {
   try {
     const unclean = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0
     connection = new DatabaseSync(path, { timeout: 5_000, enableForeignKeyConstraints: false })
-    const database = new Database(connection)
+    const database = new Database(connection, indexBatch)
     refuseForeign(database)
     configure(connection)
     if (unclean || statSync(path).size <= ALWAYS_CHECKED_BYTES) check(database)
-    return { database, unclean, applied: migrate(database), unlock }
+    const applied = migrate(database)
+    database.recent.load()
+    return { database, unclean, applied, unlock }
   } catch (error) {
     connection?.close()
     unlock()
@@ -120,7 +125,7 @@ function migrate(database: Database): Migration[] {
   const version = pragma(database, 'user_version')
   const missing = migrations.filter((migration) => migration.version > version)
   for (const migration of missing) {
-    database.run('BEGIN IMMEDIATE')
+    database.begin(true)
     try {
       database.connection.exec(migration.sql)
       database.connection.exec(`

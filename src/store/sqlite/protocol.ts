@@ -14,6 +14,8 @@ export interface WriterSettings {
   path: string
   /** Shared with the checkpointer; null without one. See `Progress`. */
   progress: SharedArrayBuffer | null
+  /** See `recent.ts`; undefined for its default. */
+  indexBatch: number | undefined
 }
 
 export interface CheckpointerSettings {

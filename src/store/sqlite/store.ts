@@ -15,6 +15,8 @@ export interface SqliteStoreOptions {
   log?: StoreLog
   /** Milliseconds between background checkpoints of the write-ahead log under load. Default 30. */
   checkpointInterval?: number
+  /** Envelopes that are written to the indexes together. Default 8,192. */
+  indexBatch?: number
 }
 
 export interface StoreClock {
@@ -55,6 +57,7 @@ export function createSqliteStore(options: SqliteStoreOptions): SqliteStore {
   const writer = new WriterClient({
     path,
     checkpointInterval: path === IN_MEMORY ? null : (options.checkpointInterval ?? CHECKPOINT_INTERVAL_MS),
+    indexBatch: options.indexBatch,
     moment: () => ({ at: clock.now(), monotonic: clock.monotonic() }),
     log: (line) => log[line.level](line.details, line.text),
   })

@@ -29,6 +29,8 @@ export interface WriterClientOptions {
   path: string
   /** Milliseconds between background checkpoints under load; null for a database in memory, which has no log. */
   checkpointInterval: number | null
+  /** See `recent.ts`; undefined for its default. */
+  indexBatch: number | undefined
   moment: () => Moment
   log: (line: LogLine) => void
 }
@@ -63,7 +65,8 @@ export class WriterClient {
 
   /** Starts the threads. Rejects with the `StoreError` for which the database cannot be opened. */
   async open(): Promise<void> {
-    const settings: WriterSettings = { path: this.#options.path, progress: this.#progress }
+    const { path, indexBatch } = this.#options
+    const settings: WriterSettings = { path, progress: this.#progress, indexBatch }
     const writer = new Worker(new URL('./writer.ts', import.meta.url), {
       workerData: settings,
       name: 'store-writer',

@@ -24,7 +24,7 @@ else serve(opened)
 
 function open(): OpenedDatabase | null {
   try {
-    const result = openDatabase(settings.path)
+    const result = openDatabase(settings.path, settings.indexBatch)
     if (result.unclean) {
       send({
         type: 'log',

@@ -6,7 +6,7 @@ import { createSqliteStore } from '../sqlite/index.ts'
 import { acceptRecord } from './records.ts'
 
 const [path = '', prefix = ''] = process.argv.slice(2)
-const store = createSqliteStore({ path })
+const store = createSqliteStore({ path, indexBatch: 50 })
 await store.open()
 let count = 0
 

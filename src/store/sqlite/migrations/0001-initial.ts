@@ -2,10 +2,10 @@
  * The first schema.
  *
  * Cost must not grow with the number of rows, so every index either takes its inserts near its end (sequence numbers, times,
- * ids given out in order) or holds small rows only. Two keys are random by nature and accepted as such: envelope ids (they
- * are hashes) and network message ids.
+ * ids given out in order) or holds small rows only. Envelope ids are random by nature (they are hashes) and inboxes are by
+ * wallet: their indexes are written in batches, in the order of their keys (see recent.ts). Network message ids are random too.
  *
- * Counts and conversation heads are kept by triggers: they cannot be forgotten by a statement and cost no scan when read.
+ * Counts are kept by triggers: they cannot be forgotten by a statement and cost no scan when read.
  */
 export const name = 'initial'
 
@@ -109,12 +109,13 @@ CREATE TABLE routes (
 -- Envelopes and inbox -------------------------------------------------------------------------------------------------
 
 -- AUTOINCREMENT: a seq is never given out twice, whatever is pruned.
--- holders: ids of the wallets that have it in their inbox, a JSON array; found from here without an index on the inbox.
+-- holders: ids of the wallets that have it in their inbox, a JSON array, negative for the sender's own copy. Indexes and inbox
+-- follow from these rows and lag behind them: see recent.ts.
 -- The first two checkpoints of every journey, accepted and persisted, are columns here and not rows of checkpoints.
 -- A row whose bytes are NULL is what pruning leaves of an envelope while its id must stay taken; it names nothing else.
 CREATE TABLE envelopes (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
-  id BLOB NOT NULL UNIQUE,
+  id BLOB NOT NULL,
   kind INTEGER NOT NULL,
   mode TEXT NOT NULL,
   from_id INTEGER NOT NULL,
@@ -134,6 +135,13 @@ CREATE TABLE envelopes (
   certificate BLOB,
   bytes BLOB
 ) STRICT;
+
+-- By the first bytes of the id; an id is looked up by them and compared whole. The writer is alone and looks before it writes.
+CREATE TABLE envelope_ids (
+  prefix INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (prefix, seq)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX envelopes_by_age ON envelopes (received_at) WHERE bytes IS NOT NULL;
 CREATE INDEX envelopes_pruned ON envelopes (received_at) WHERE bytes IS NULL;
 
@@ -141,7 +149,7 @@ CREATE TABLE inbox (
   wallet_id INTEGER NOT NULL,
   seq INTEGER NOT NULL,
   conversation_id INTEGER NOT NULL,
-  direction TEXT NOT NULL,
+  sent INTEGER NOT NULL,
   PRIMARY KEY (wallet_id, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX inbox_by_conversation ON inbox (wallet_id, conversation_id, seq);
@@ -155,10 +163,6 @@ CREATE TABLE inbox_conversations (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX inbox_conversations_by_last ON inbox_conversations (wallet_id, last_seq);
 
-CREATE TRIGGER inbox_item_arrived AFTER INSERT ON inbox BEGIN
-  INSERT INTO inbox_conversations VALUES (NEW.wallet_id, NEW.conversation_id, NEW.seq, 1)
-    ON CONFLICT DO UPDATE SET last_seq = max(last_seq, NEW.seq), items = items + 1;
-END;
 CREATE TRIGGER inbox_item_gone AFTER DELETE ON inbox BEGIN
   UPDATE inbox_conversations
     SET items = items - 1,
@@ -256,14 +260,16 @@ CREATE TABLE adapter_values (
   PRIMARY KEY (network, key)
 ) STRICT, WITHOUT ROWID;
 
--- One row. pruned: envelopes that are gone; pruned_through: highest seq among them; pruned_wallets: wallets that are gone.
+-- One row. pruned: envelopes that are gone; pruned_through: highest seq among them; pruned_wallets: wallets that are gone;
+-- indexed_through: envelopes up to this seq stand in envelope_ids, inbox and inbox_conversations.
 CREATE TABLE totals (
   only INTEGER PRIMARY KEY CHECK (only = 1),
   pruned INTEGER NOT NULL,
   pruned_through INTEGER NOT NULL,
-  pruned_wallets INTEGER NOT NULL
+  pruned_wallets INTEGER NOT NULL,
+  indexed_through INTEGER NOT NULL
 ) STRICT;
-INSERT INTO totals VALUES (1, 0, 0, 0);
+INSERT INTO totals VALUES (1, 0, 0, 0, 0);
 
 CREATE TABLE probes (at INTEGER NOT NULL) STRICT;
 `

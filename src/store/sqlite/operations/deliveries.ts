@@ -54,10 +54,10 @@ export function getDelivery(database: Database, id: number): Delivery | null {
 }
 
 export function deliveriesOf(database: Database, envelopeId: Uint8Array): Delivery[] {
-  const envelope = database.row<{ seq: number }>('SELECT seq FROM envelopes WHERE id = ?', envelopeId)
-  if (envelope === null) return []
+  const seq = database.recent.seqOf(envelopeId)
+  if (seq === null) return []
   const sql = `${SELECT} WHERE d.id BETWEEN ? AND ? ORDER BY d.id`
-  return database.rows<DeliveryRow>(sql, ...deliveryIds(envelope.seq)).map(toDelivery)
+  return database.rows<DeliveryRow>(sql, ...deliveryIds(seq)).map(toDelivery)
 }
 
 /** Newest first. The condition of each state's partial index is repeated, so that a rare state is found without a scan. */

@@ -11,6 +11,7 @@ import type {
   StoredEnvelope,
 } from '../../port.ts'
 import type { Database } from '../database.ts'
+import { encodeHolders, type Holders } from '../recent.ts'
 import { notePair } from './adapters.ts'
 import { envelopeOfRemote, noteAlias } from './aliases.ts'
 import { deliveriesOf, deliveryId } from './deliveries.ts'
@@ -20,39 +21,27 @@ import type { Moment } from './operation.ts'
 export function accept(database: Database, record: AcceptRecord, moment: Moment): AcceptResult {
   const earlier = record.alias?.claims ? envelopeOfRemote(database, record.alias) : null
   if (earlier !== null) {
-    const seq = database.row<{ seq: number }>('SELECT seq FROM envelopes WHERE id = ?', earlier)?.seq ?? 0
+    const seq = database.recent.seqOf(earlier) ?? 0
     return { outcome: 'duplicate', seq, deliveries: deliveriesOf(database, earlier) }
   }
-  const taken = database.row<{ seq: number }>('SELECT seq FROM envelopes WHERE id = ?', record.id)
+  const taken = database.recent.seqOf(record.id)
   if (record.alias !== null) {
     const { network, remoteId } = record.alias
     noteAlias(database, { network, remoteId, envelopeId: record.id, at: record.receivedAt })
   }
   if (taken !== null) {
-    return { outcome: 'duplicate', seq: taken.seq, deliveries: deliveriesOf(database, record.id) }
+    return { outcome: 'duplicate', seq: taken, deliveries: deliveriesOf(database, record.id) }
   }
   const fromId = database.walletId(record.from, record.receivedAt)
   const conversationId = database.conversationId(record.conversation, record.receivedAt)
   // A wallet that writes to itself is named twice and keeps one item.
-  const holders = new Map(
-    record.inbox.map(({ wallet, direction }) => [database.walletId(wallet, record.receivedAt), direction]),
-  )
-  const seq = insertEnvelope(
-    database,
-    record,
-    { fromId, conversationId, holders: [...holders.keys()] },
-    moment,
-  )
-  for (const [walletId, direction] of holders) {
-    database.run(
-      'INSERT INTO inbox (wallet_id, seq, conversation_id, direction) VALUES (?, ?, ?, ?)',
-      walletId,
-      seq,
-      conversationId,
-      direction,
-    )
+  const holders = new Map<number, { sent: boolean }>()
+  for (const { wallet, direction } of record.inbox) {
+    holders.set(database.walletId(wallet, record.receivedAt), { sent: direction === 'sent' })
   }
+  const seq = insertEnvelope(database, record, { fromId, conversationId, holders }, moment)
   const { id, conversation, receivedAt } = record
+  database.recent.add({ seq, id, conversationId, holders })
   const home = { id, seq, mode: record.mode, conversation, fromId, receivedAt, firstPlace: 0 }
   return { outcome: 'accepted', seq, deliveries: insertDeliveries(database, record.deliveries, home) }
 }
@@ -64,8 +53,8 @@ export function addDeliveries(
   const envelope = database.row<Pick<DeliveryHome, 'seq' | 'mode' | 'fromId' | 'conversation'>>(
     `SELECT e.seq, e.mode, e.from_id AS fromId, c.conversation
      FROM envelopes e JOIN conversations c ON c.id = e.conversation_id
-     WHERE e.id = ? AND e.bytes IS NOT NULL`,
-    id,
+     WHERE e.seq = ? AND e.bytes IS NOT NULL`,
+    database.recent.seqOf(id),
   )
   if (envelope === null) return []
   if (bytes) database.run('UPDATE envelopes SET bytes = ? WHERE seq = ?', bytes, envelope.seq)
@@ -98,7 +87,7 @@ function insertDeliveries(database: Database, planned: NewDelivery[], home: Deli
 function insertEnvelope(
   database: Database,
   record: AcceptRecord,
-  { fromId, conversationId, holders }: { fromId: number; conversationId: number; holders: number[] },
+  { fromId, conversationId, holders }: { fromId: number; conversationId: number; holders: Holders },
   moment: Moment,
 ): number {
   return database.insert(
@@ -119,7 +108,7 @@ function insertEnvelope(
     record.monotonic,
     moment.at,
     moment.monotonic,
-    JSON.stringify(holders),
+    encodeHolders(holders),
     record.device,
     record.trace,
     record.certificate,
@@ -174,11 +163,15 @@ export function mergeEnvelope(
   database: Database,
   { id, bytes }: { id: Uint8Array; bytes: Uint8Array },
 ): void {
-  database.run('UPDATE envelopes SET bytes = ? WHERE id = ? AND bytes IS NOT NULL', bytes, id)
+  database.run(
+    'UPDATE envelopes SET bytes = ? WHERE seq = ? AND bytes IS NOT NULL',
+    bytes,
+    database.recent.seqOf(id),
+  )
 }
 
 export function isTaken(database: Database, id: Uint8Array): boolean {
-  return database.row('SELECT 1 FROM envelopes WHERE id = ?', id) !== null
+  return database.recent.seqOf(id) !== null
 }
 
 export function getEnvelope(database: Database, id: Uint8Array): StoredEnvelope | null {
@@ -186,55 +179,74 @@ export function getEnvelope(database: Database, id: Uint8Array): StoredEnvelope 
     `SELECT e.seq, e.id, e.kind, e.mode, w.wallet AS "from", e.device, c.conversation, e.content_type AS contentType,
        e.flags, e.created, e.expires_at AS expiresAt, e.bytes, e.certificate, e.trace, e.via, e.received_at AS receivedAt
      FROM envelopes e JOIN wallets w ON w.id = e.from_id JOIN conversations c ON c.id = e.conversation_id
-     WHERE e.id = ? AND e.bytes IS NOT NULL`,
-    id,
+     WHERE e.seq = ? AND e.bytes IS NOT NULL`,
+    database.recent.seqOf(id),
   )
   if (envelope === null) return null
   const holders = database.rows<{ wallet: string }>(
-    `SELECT w.wallet FROM envelopes e, json_each(e.holders) h JOIN wallets w ON w.id = h.value WHERE e.seq = ? ORDER BY h.key`,
+    `SELECT w.wallet FROM envelopes e, json_each(e.holders) h JOIN wallets w ON w.id = abs(h.value) WHERE e.seq = ? ORDER BY h.key`,
     envelope.seq,
   )
   return { ...envelope, wallets: holders.map((holder) => holder.wallet) }
 }
 
-const inboxItems = (source: string, condition: string) => `
-  SELECT i.seq, e.id, i.direction, e.mode, w.wallet AS "from", c.conversation, e.content_type AS contentType, e.flags,
-    e.created, e.received_at AS receivedAt, e.via, e.bytes, e.certificate
+const inboxItems = (source: string, direction: string, condition: string) => `
+  SELECT e.seq, e.id, ${direction} AS direction, e.mode, w.wallet AS "from", c.conversation, e.content_type AS contentType,
+    e.flags, e.created, e.received_at AS receivedAt, e.via, e.bytes, e.certificate
   FROM ${source}
-  JOIN envelopes e ON e.seq = i.seq
   JOIN wallets w ON w.id = e.from_id
   JOIN conversations c ON c.id = e.conversation_id
-  WHERE ${condition} AND i.seq > ? ORDER BY i.seq LIMIT ?`
+  WHERE ${condition}`
 
-const ITEMS = inboxItems('inbox i', 'i.wallet_id = ?')
+const IN_ORDER = 'i.seq > ? AND i.seq <= ? ORDER BY i.seq LIMIT ?'
+const DIRECTION = `iif(i.sent, 'sent', 'received')`
+
+const ITEMS = inboxItems(
+  'inbox i JOIN envelopes e ON e.seq = i.seq',
+  DIRECTION,
+  `i.wallet_id = ? AND ${IN_ORDER}`,
+)
 
 /** The index is named since SQLite, left to itself, walks the wallet's whole inbox by its primary key. */
 const ITEMS_OF_CONVERSATION = inboxItems(
-  'inbox i INDEXED BY inbox_by_conversation',
-  'i.wallet_id = ? AND i.conversation_id = ?',
+  'inbox i INDEXED BY inbox_by_conversation JOIN envelopes e ON e.seq = i.seq',
+  DIRECTION,
+  `i.wallet_id = ? AND i.conversation_id = ? AND ${IN_ORDER}`,
 )
 
+const RECENT_ITEM = inboxItems('envelopes e', '?', 'e.seq = ?')
+
 export function inbox(database: Database, query: InboxQuery): InboxItem[] {
-  const { wallet, after, limit, conversation, maxBytes = Number.POSITIVE_INFINITY } = query
-  const walletId = database.findWallet(wallet)
-  const items =
-    conversation === null
-      ? database.each<InboxItem>(ITEMS, walletId, after, limit)
-      : database.each<InboxItem>(
-          ITEMS_OF_CONVERSATION,
-          walletId,
-          database.findConversation(conversation),
-          after,
-          limit,
-        )
+  const { limit, maxBytes = Number.POSITIVE_INFINITY } = query
   const page: InboxItem[] = []
   let bytes = 0
-  for (const item of items) {
+  for (const item of inboxFrom(database, query)) {
+    if (page.length === limit) break
     page.push(item)
     bytes += item.bytes.length
     if (bytes >= maxBytes) break
   }
   return page
+}
+
+/** Items in their order: those that are indexed, then the recent ones. */
+function* inboxFrom(
+  database: Database,
+  { wallet, after, limit, conversation }: InboxQuery,
+): Generator<InboxItem, void> {
+  const { recent } = database
+  const walletId = database.findWallet(wallet)
+  const conversationId = conversation === null ? null : database.findConversation(conversation)
+  if (walletId === null || (conversation !== null && conversationId === null)) return
+  const place = [after, recent.indexedThrough, limit]
+  yield* conversationId === null
+    ? database.each<InboxItem>(ITEMS, walletId, ...place)
+    : database.each<InboxItem>(ITEMS_OF_CONVERSATION, walletId, conversationId, ...place)
+  for (const item of recent.items(walletId)) {
+    if (item.seq <= after || (conversationId !== null && item.conversationId !== conversationId)) continue
+    const row = database.row<InboxItem>(RECENT_ITEM, item.sent ? 'sent' : 'received', item.seq)
+    if (row !== null) yield row
+  }
 }
 
 /** Of the whole store: pruning does not tell wallets apart, so one pair of numbers serves all. */
@@ -248,19 +260,50 @@ export function lastSeq(database: Database): number {
   return database.row<{ seq: number }>(`SELECT seq FROM sqlite_sequence WHERE name = 'envelopes'`)?.seq ?? 0
 }
 
+const SUMMARY = (items: string, source: string, condition: string) => `
+  SELECT c.conversation, w.wallet AS "from", e.seq AS lastSeq, e.id AS lastId, e.received_at AS lastAt, ${items}
+  FROM ${source}
+  JOIN conversations c ON c.id = e.conversation_id
+  JOIN wallets w ON w.id = e.from_id
+  WHERE ${condition}`
+
+const HEADS = SUMMARY(
+  'h.items AS items, h.conversation_id AS conversationId',
+  'inbox_conversations h JOIN envelopes e ON e.seq = h.last_seq',
+  'h.wallet_id = ? AND h.last_seq < ? ORDER BY h.last_seq DESC',
+)
+
+const RECENT_HEAD = SUMMARY('? AS items', 'envelopes e', 'e.seq = ?')
+
+/** Those with recent items are the latest; of the others, their heads tell. */
 export function conversations(
   database: Database,
   { wallet, limit, before }: { wallet: string; limit: number; before: number | null },
 ): ConversationSummary[] {
-  return database.rows<ConversationSummary>(
-    `SELECT c.conversation, w.wallet AS "from", h.last_seq AS lastSeq, e.id AS lastId, e.received_at AS lastAt, h.items
-     FROM inbox_conversations h
-     JOIN conversations c ON c.id = h.conversation_id
-     JOIN envelopes e ON e.seq = h.last_seq
-     JOIN wallets w ON w.id = e.from_id
-     WHERE h.wallet_id = ? AND h.last_seq < ? ORDER BY h.last_seq DESC LIMIT ?`,
-    database.findWallet(wallet),
-    before ?? Number.MAX_SAFE_INTEGER,
-    limit,
-  )
+  const walletId = database.findWallet(wallet)
+  if (walletId === null) return []
+  const end = before ?? Number.MAX_SAFE_INTEGER
+  const recent = database.recent.conversations(walletId)
+  const page: ConversationSummary[] = []
+  for (const { conversationId, lastSeq, seqs } of recent) {
+    if (page.length === limit) return page
+    if (lastSeq >= end) continue
+    const head = database.row<{ lastSeq: number; items: number }>(
+      'SELECT last_seq AS lastSeq, items FROM inbox_conversations WHERE wallet_id = ? AND conversation_id = ?',
+      walletId,
+      conversationId,
+    )
+    // Some of the recent ones may be counted already.
+    const uncounted = seqs.filter((seq) => seq > (head?.lastSeq ?? 0)).length
+    const summary = database.row<ConversationSummary>(RECENT_HEAD, (head?.items ?? 0) + uncounted, lastSeq)
+    if (summary !== null) page.push(summary)
+  }
+  const told = new Set(recent.map(({ conversationId }) => conversationId))
+  for (const { conversationId, ...summary } of database.each<
+    ConversationSummary & { conversationId: number }
+  >(HEADS, walletId, end)) {
+    if (page.length === limit) break
+    if (!told.has(conversationId)) page.push(summary)
+  }
+  return page
 }

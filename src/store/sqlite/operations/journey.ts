@@ -9,8 +9,8 @@ export function addCheckpoints(
   { at }: Moment,
 ): void {
   const envelope = database.row<{ seq: number }>(
-    'SELECT seq FROM envelopes WHERE id = ? AND bytes IS NOT NULL',
-    envelopeId,
+    'SELECT seq FROM envelopes WHERE seq = ? AND bytes IS NOT NULL',
+    database.recent.seqOf(envelopeId),
   )
   if (envelope === null) return
   for (const checkpoint of checkpoints) {
@@ -50,8 +50,8 @@ export function journey(database: Database, envelopeId: Uint8Array): Checkpoint[
   const envelope = database.row<EnvelopeTimes>(
     `SELECT seq, via, received_at AS acceptedAt, accepted_monotonic AS acceptedMonotonic, persisted_at AS persistedAt,
        persisted_monotonic AS persistedMonotonic
-     FROM envelopes WHERE id = ? AND bytes IS NOT NULL`,
-    envelopeId,
+     FROM envelopes WHERE seq = ? AND bytes IS NOT NULL`,
+    database.recent.seqOf(envelopeId),
   )
   if (envelope === null) return []
   const { seq, via, acceptedAt, acceptedMonotonic, persistedAt, persistedMonotonic } = envelope

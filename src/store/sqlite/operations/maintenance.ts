@@ -1,6 +1,7 @@
 /** Pruning in slices, counts, and the readiness probe. */
 import type { DeliveryState, PruneLimits, StoreStatistics } from '../../port.ts'
 import { type Database, USE_RESOLUTION_MS } from '../database.ts'
+import { prefixOf } from '../index-rows.ts'
 import { deliveryIds, OPEN } from './deliveries.ts'
 import { lastSeq } from './envelopes.ts'
 import { appendCheckpoint } from './journey.ts'
@@ -16,11 +17,6 @@ type Before = (limits: PruneLimits, database: Database) => number
 
 /** Deletions of one slice each, in this order. The first parameter is the time before which rows go, the second the size of a slice. */
 const DELETIONS = {
-  ids: {
-    before: ({ idsBefore }) => idsBefore,
-    sql: `DELETE FROM envelopes WHERE seq IN (
-            SELECT seq FROM envelopes WHERE bytes IS NULL AND received_at < ? ORDER BY received_at LIMIT ?)`,
-  },
   // Aliases stand in order of arrival, so the old ones are the first ones.
   aliases: {
     before: ({ aliasesBefore }) => aliasesBefore,
@@ -59,9 +55,9 @@ const DELETIONS = {
   },
 } as const satisfies Record<string, { before: Before; sql: string }>
 
-export type DeletableTable = keyof typeof DELETIONS
+export type DeletableTable = 'ids' | keyof typeof DELETIONS
 
-export const DELETABLE_TABLES = Object.keys(DELETIONS) as DeletableTable[]
+export const DELETABLE_TABLES = ['ids', ...Object.keys(DELETIONS)] as DeletableTable[]
 
 /**
  * A wallet or conversation that was used last before this time is named by no envelope that is kept, and by no pair: those are
@@ -78,13 +74,31 @@ export function pruneTable(
   database: Database,
   { table, limits }: { table: DeletableTable; limits: PruneLimits },
 ): { removed: number; more: boolean } {
+  if (table === 'ids') {
+    const removed = forgetIds(database, limits.idsBefore)
+    return { removed, more: removed === SLICE }
+  }
   const { sql, before } = DELETIONS[table]
   const removed = database.run(sql, before(limits, database), SLICE)
-  if (table === 'wallets' && removed > 0) {
-    database.forgetWallets()
+  if (removed > 0 && (table === 'wallets' || table === 'conversations')) database.forgetNames()
+  if (removed > 0 && table === 'wallets') {
     database.run('UPDATE totals SET pruned_wallets = pruned_wallets + ?', removed)
   }
   return { removed, more: removed === SLICE }
+}
+
+/** One slice of what is left of pruned envelopes: their rows, and with them their ids. */
+function forgetIds(database: Database, before: number): number {
+  const old = database.rows<{ seq: number; id: Uint8Array }>(
+    'SELECT seq, id FROM envelopes WHERE bytes IS NULL AND received_at < ? ORDER BY received_at LIMIT ?',
+    before,
+    SLICE,
+  )
+  for (const { seq, id } of old) {
+    database.run('DELETE FROM envelope_ids WHERE prefix = ? AND seq = ?', prefixOf(id), seq)
+    database.run('DELETE FROM envelopes WHERE seq = ?', seq)
+  }
+  return old.length
 }
 
 /** Place in the walk over old envelopes: arrival time and seq of the last one that was looked at. */
@@ -125,6 +139,8 @@ export function pruneEnvelopes(
     from.seq,
     SLICE,
   )
+  // What is taken out below must stand in the indexes, or it would be put there later.
+  if (old.some(({ seq }) => seq > database.recent.indexedThrough)) database.recent.indexAll()
   const removed = { envelopes: 0, inbox: 0, deliveries: 0, checkpoints: 0, deliveriesEnded: 0 }
   let through = 0
   for (const { seq, holders } of old) {
@@ -132,7 +148,11 @@ export function pruneEnvelopes(
     removed.deliveriesEnded += ended
     if (ended > 0) continue
     for (const walletId of JSON.parse(holders) as number[]) {
-      removed.inbox += database.run('DELETE FROM inbox WHERE wallet_id = ? AND seq = ?', walletId, seq)
+      removed.inbox += database.run(
+        'DELETE FROM inbox WHERE wallet_id = ? AND seq = ?',
+        Math.abs(walletId),
+        seq,
+      )
     }
     const [first, last] = deliveryIds(seq)
     removed.deliveries += database.run('DELETE FROM deliveries WHERE id BETWEEN ? AND ?', first, last)

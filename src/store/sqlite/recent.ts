@@ -1,0 +1,241 @@
+import { type Database, textOf } from './database.ts'
+import { IndexRows, prefixOf } from './index-rows.ts'
+
+/**
+ * Envelopes that one index run takes. The more there are, the more rows of one run share a page of an index; twice as many at
+ * most are read again at the next start, and kept in memory, about 400 bytes each.
+ */
+const INDEX_BATCH = 8_192
+
+export interface RecentEnvelope {
+  seq: number
+  id: Uint8Array
+  conversationId: number
+  /** Wallet ids in whose inbox it is; `sent`: as the sender's own copy. */
+  holders: Holders
+}
+
+export type Holders = ReadonlyMap<number, { sent: boolean }>
+
+/** JSON array of wallet ids; a negative one is the sender's own copy. */
+export function encodeHolders(holders: Holders): string {
+  return JSON.stringify([...holders].map(([walletId, { sent }]) => (sent ? -walletId : walletId)))
+}
+
+function decodeHolders(text: string): Holders {
+  return new Map((JSON.parse(text) as number[]).map((value) => [Math.abs(value), { sent: value < 0 }]))
+}
+
+/** An inbox item that stands in no index yet. */
+export interface RecentItem {
+  seq: number
+  conversationId: number
+  sent: boolean
+}
+
+/** A conversation as the items that stand in no index yet show it. */
+export interface RecentConversation {
+  conversationId: number
+  lastSeq: number
+  /** Its items, oldest first. */
+  seqs: number[]
+}
+
+/** Where the bookkeeping stands, to go back to when a transaction is undone. */
+export interface RecentMark {
+  readonly length: number
+  readonly position: number
+  readonly indexedThrough: number
+}
+
+/**
+ * The envelopes that came last, in memory, until they are written to the indexes.
+ *
+ * An accept appends one row to `envelopes` and no more: indexes by id and by wallet would make it change several pages at
+ * random places, each of which costs more than the row itself. They follow from the rows, so they may lag behind: envelopes up
+ * to `indexed_through` stand in them, later ones here. When a batch has gathered, it is written in the order of the
+ * keys, a slice with each group of new envelopes, so that rows share pages and nobody waits for the whole. After a crash the
+ * later ones are read from their rows.
+ */
+export class RecentEnvelopes {
+  readonly #database: Database
+  readonly #batch: number
+  /** Envelopes up to this seq stand in the indexes. */
+  #indexedThrough = 0
+  /** Takes new envelopes. */
+  #gathering = new Generation()
+  /** Is being written to the indexes, up to `#position` of its rows. */
+  #indexing: { generation: Generation; rows: IndexRows } | null = null
+  #position = 0
+
+  constructor(database: Database, batch = INDEX_BATCH) {
+    this.#database = database
+    this.#batch = batch
+  }
+
+  /** Reads what is not indexed yet. To be called once the schema is up to date. */
+  load(): void {
+    const totals = this.#database.row<{ through: number }>('SELECT indexed_through AS through FROM totals')
+    this.#indexedThrough = totals?.through ?? 0
+    const rows = this.#database.rows<{
+      seq: number
+      id: Uint8Array
+      conversationId: number
+      holders: string
+    }>(
+      'SELECT seq, id, conversation_id AS conversationId, holders FROM envelopes WHERE seq > ? ORDER BY seq',
+      this.#indexedThrough,
+    )
+    for (const { holders, ...row } of rows) {
+      this.#gathering.add({ ...row, holders: decodeHolders(holders) })
+    }
+    this.settle()
+  }
+
+  /** Adds an envelope that was written to its table in this transaction. */
+  add(envelope: RecentEnvelope): void {
+    this.#gathering.add(envelope)
+  }
+
+  /** Seq of a taken id, or null. */
+  seqOf(id: Uint8Array): number | null {
+    const key = textOf(id)
+    const recent = this.#gathering.byId.get(key) ?? this.#indexing?.generation.byId.get(key)
+    if (recent !== undefined) return recent
+    const sql = `SELECT e.seq FROM envelope_ids i JOIN envelopes e ON e.seq = i.seq WHERE i.prefix = ? AND e.id = ?`
+    return this.#database.row<{ seq: number }>(sql, prefixOf(id), id)?.seq ?? null
+  }
+
+  get indexedThrough(): number {
+    return this.#indexedThrough
+  }
+
+  /** Items of a wallet that stand in no index yet, oldest first. */
+  items(walletId: number): RecentItem[] {
+    return [...(this.#indexing?.generation.items(walletId) ?? []), ...this.#gathering.items(walletId)].filter(
+      (item) => item.seq > this.#indexedThrough,
+    )
+  }
+
+  /** Conversations of a wallet with items that stand in no index yet, the one with the latest item first. */
+  conversations(walletId: number): RecentConversation[] {
+    const byId = Map.groupBy(this.items(walletId), (item) => item.conversationId)
+    return [...byId]
+      .map(([conversationId, items]) => {
+        return { conversationId, lastSeq: items.at(-1)?.seq ?? 0, seqs: items.map(({ seq }) => seq) }
+      })
+      .sort((one, other) => other.lastSeq - one.lastSeq)
+  }
+
+  mark(): RecentMark {
+    return { length: this.#gathering.length, position: this.#position, indexedThrough: this.#indexedThrough }
+  }
+
+  /** Forgets what was done since the mark. */
+  rewind({ length, position, indexedThrough }: RecentMark): void {
+    this.#gathering.truncate(length)
+    this.#position = position
+    this.#indexedThrough = indexedThrough
+  }
+
+  /** Writes a slice to the indexes, in proportion to the envelopes of this transaction, which began at `mark`. */
+  indexSlice({ length }: RecentMark): void {
+    const { rows } = this.#indexing ?? {}
+    if (rows === undefined || this.#position === rows.length) return
+    const added = this.#gathering.length - length
+    // Twice as fast as new ones come, so that one batch is done before the next has gathered.
+    this.#write(rows, Math.ceil((rows.length * 2 * added) / this.#batch))
+  }
+
+  /** Writes everything to the indexes, in this transaction. */
+  indexAll(): void {
+    if (this.#indexing) this.#write(this.#indexing.rows, Number.POSITIVE_INFINITY)
+    const rest = new IndexRows(this.#gathering.later(this.#indexedThrough))
+    for (let place = 0; place < rest.length; place++) rest.write(this.#database, place)
+    if (rest.length > 0) this.#reached(rest.through)
+  }
+
+  /** After a commit: forgets what stands in the indexes, and begins with the next batch when there is one. */
+  settle(): void {
+    if (this.#indexing && this.#indexing.rows.through <= this.#indexedThrough) {
+      this.#indexing = null
+      this.#position = 0
+    }
+    if (this.#gathering.first <= this.#indexedThrough) {
+      this.#gathering = this.#gathering.later(this.#indexedThrough)
+    }
+    if (this.#indexing !== null || this.#gathering.length < this.#batch) return
+    const generation = this.#gathering
+    this.#indexing = { generation, rows: new IndexRows(generation) }
+    this.#gathering = new Generation()
+  }
+
+  #write(rows: IndexRows, most: number): void {
+    const end = Math.min(rows.length, this.#position + most)
+    while (this.#position < end) rows.write(this.#database, this.#position++)
+    if (end === rows.length) this.#reached(rows.through)
+  }
+
+  #reached(seq: number): void {
+    this.#database.run('UPDATE totals SET indexed_through = ?', seq)
+    this.#indexedThrough = seq
+  }
+}
+
+/** Envelopes in order of seq, found by id and by wallet. */
+export class Generation {
+  readonly byId = new Map<string, number>()
+  readonly #envelopes: RecentEnvelope[] = []
+  readonly #byWallet = new Map<number, RecentItem[]>()
+
+  get length(): number {
+    return this.#envelopes.length
+  }
+
+  get envelopes(): readonly RecentEnvelope[] {
+    return this.#envelopes
+  }
+
+  /** Wallets with items. */
+  get wallets(): number[] {
+    return [...this.#byWallet.keys()]
+  }
+
+  /** Lowest seq. */
+  get first(): number {
+    return this.#envelopes[0]?.seq ?? Number.POSITIVE_INFINITY
+  }
+
+  items(walletId: number): readonly RecentItem[] {
+    return this.#byWallet.get(walletId) ?? []
+  }
+
+  add(envelope: RecentEnvelope): void {
+    const { seq, id, conversationId, holders } = envelope
+    this.#envelopes.push(envelope)
+    this.byId.set(textOf(id), seq)
+    for (const [walletId, { sent }] of holders) {
+      const items = this.#byWallet.get(walletId)
+      const item = { seq, conversationId, sent }
+      if (items === undefined) this.#byWallet.set(walletId, [item])
+      else items.push(item)
+    }
+  }
+
+  /** Takes out the last ones until `length` are left. */
+  truncate(length: number): void {
+    while (this.#envelopes.length > length) {
+      const envelope = this.#envelopes.pop()
+      if (envelope === undefined) return
+      this.byId.delete(textOf(envelope.id))
+      for (const walletId of envelope.holders.keys()) this.#byWallet.get(walletId)?.pop()
+    }
+  }
+
+  /** Those after `seq`. */
+  later(seq: number): Generation {
+    const later = new Generation()
+    for (const envelope of this.#envelopes) if (envelope.seq > seq) later.add(envelope)
+    return later
+  }
+}
