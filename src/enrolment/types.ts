@@ -84,6 +84,13 @@ export interface BegunEnrolment {
   expiresAt: number
 }
 
+/** What is known of an enrolment's connection. `closed`: idle; it is opened when it is needed. */
+export interface Connection {
+  state: AdapterState | 'closed'
+  reason?: string
+  userAction?: string
+}
+
 /** An enrolment as its wallet sees it. */
 export interface EnrolmentView {
   id: string
