@@ -117,7 +117,7 @@ const onceInAnInbox: Guard[] = [
   {
     rule: 'the store takes an id once',
     source: 'src/store/sqlite/operations/envelopes.ts',
-    edits: [['if (taken !== null) {', 'if (taken !== null && taken.seq < 0) {']],
+    edits: [['if (taken !== null) {', 'if (taken !== null && taken < 0) {']],
     test: [
       'src/store/sqlite/operations/envelopes.test.ts',
       'accepts each of 100 ids exactly once out of 500 parallel',
@@ -126,12 +126,7 @@ const onceInAnInbox: Guard[] = [
   {
     rule: 'a wallet that is sender and recipient has one item',
     source: 'src/store/sqlite/operations/envelopes.ts',
-    edits: [
-      [
-        'for (const [walletId, direction] of holders) {',
-        'for (const { wallet, direction } of record.inbox) {\n    const walletId = database.walletId(wallet, record.receivedAt)',
-      ],
-    ],
+    edits: [['if (holders.some((holder) => holder.walletId === walletId)) continue', '']],
     test: [
       'src/store/sqlite/operations/envelopes.test.ts',
       'keeps one inbox item for a wallet that writes to itself',

@@ -11,19 +11,22 @@ export interface RecentEnvelope {
   seq: number
   id: Uint8Array
   conversationId: number
-  /** Wallet ids in whose inbox it is; `sent`: as the sender's own copy. */
-  holders: Holders
+  holders: Holder[]
 }
 
-export type Holders = ReadonlyMap<number, { sent: boolean }>
+/** A wallet in whose inbox an envelope is; `sent`: as the sender's own copy. */
+export interface Holder {
+  walletId: number
+  sent: boolean
+}
 
 /** JSON array of wallet ids; a negative one is the sender's own copy. */
-export function encodeHolders(holders: Holders): string {
-  return JSON.stringify([...holders].map(([walletId, { sent }]) => (sent ? -walletId : walletId)))
+export function encodeHolders(holders: Holder[]): string {
+  return JSON.stringify(holders.map(({ walletId, sent }) => (sent ? -walletId : walletId)))
 }
 
-function decodeHolders(text: string): Holders {
-  return new Map((JSON.parse(text) as number[]).map((value) => [Math.abs(value), { sent: value < 0 }]))
+function decodeHolders(text: string): Holder[] {
+  return (JSON.parse(text) as number[]).map((value) => ({ walletId: Math.abs(value), sent: value < 0 }))
 }
 
 /** An inbox item that stands in no index yet. */
@@ -214,7 +217,7 @@ export class Generation {
     const { seq, id, conversationId, holders } = envelope
     this.#envelopes.push(envelope)
     this.byId.set(textOf(id), seq)
-    for (const [walletId, { sent }] of holders) {
+    for (const { walletId, sent } of holders) {
       const items = this.#byWallet.get(walletId)
       const item = { seq, conversationId, sent }
       if (items === undefined) this.#byWallet.set(walletId, [item])
@@ -228,7 +231,7 @@ export class Generation {
       const envelope = this.#envelopes.pop()
       if (envelope === undefined) return
       this.byId.delete(textOf(envelope.id))
-      for (const walletId of envelope.holders.keys()) this.#byWallet.get(walletId)?.pop()
+      for (const { walletId } of envelope.holders) this.#byWallet.get(walletId)?.pop()
     }
   }
 

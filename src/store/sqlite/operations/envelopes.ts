@@ -11,7 +11,7 @@ import type {
   StoredEnvelope,
 } from '../../port.ts'
 import type { Database } from '../database.ts'
-import { encodeHolders, type Holders } from '../recent.ts'
+import { encodeHolders, type Holder } from '../recent.ts'
 import { notePair } from './adapters.ts'
 import { envelopeOfRemote, noteAlias } from './aliases.ts'
 import { deliveriesOf, deliveryId } from './deliveries.ts'
@@ -34,10 +34,12 @@ export function accept(database: Database, record: AcceptRecord, moment: Moment)
   }
   const fromId = database.walletId(record.from, record.receivedAt)
   const conversationId = database.conversationId(record.conversation, record.receivedAt)
-  // A wallet that writes to itself is named twice and keeps one item.
-  const holders = new Map<number, { sent: boolean }>()
+  const holders: Holder[] = []
   for (const { wallet, direction } of record.inbox) {
-    holders.set(database.walletId(wallet, record.receivedAt), { sent: direction === 'sent' })
+    const walletId = database.walletId(wallet, record.receivedAt)
+    // A wallet that writes to itself is named twice and keeps one item.
+    if (holders.some((holder) => holder.walletId === walletId)) continue
+    holders.push({ walletId, sent: direction === 'sent' })
   }
   const seq = insertEnvelope(database, record, { fromId, conversationId, holders }, moment)
   const { id, conversation, receivedAt } = record
@@ -87,7 +89,7 @@ function insertDeliveries(database: Database, planned: NewDelivery[], home: Deli
 function insertEnvelope(
   database: Database,
   record: AcceptRecord,
-  { fromId, conversationId, holders }: { fromId: number; conversationId: number; holders: Holders },
+  { fromId, conversationId, holders }: { fromId: number; conversationId: number; holders: Holder[] },
   moment: Moment,
 ): number {
   return database.insert(
