@@ -1,37 +1,20 @@
 /** A wallet's own XMTP client, made with the unmodified SDK, that carries frames as the content type `causeway/envelope:1.0`. SANDBOX. */
 
 import { join } from 'node:path'
-import type { ContentTypeId, EncodedContent, IdentifierKind, LogLevel } from '@xmtp/node-bindings'
-import { Client, type DecodedMessage, type Dm } from '@xmtp/node-sdk'
+import type { IdentifierKind, LogLevel } from '@xmtp/node-bindings'
+import { Client, type ClientOptions, type DecodedMessage, type Dm, type XmtpEnv } from '@xmtp/node-sdk'
 import type { NetworkClient, NetworkClientInput, WalletSigner } from '../../../src/adapter/index.ts'
+import { type EnvelopeContent, envelopeCodec, isEnvelope } from '../codec.ts'
 
 /** The SDK's enums exist in its types alone; these are their values. */
 const ETHEREUM = 0 as IdentifierKind
 const LOG_OFF = 'Off' as LogLevel
 
+type Codec = NonNullable<ClientOptions['codecs']>[number]
+
 /** The stream is taken up again at once and for as long as the client lives. */
 const STREAM_RETRY_MS = 250
 const STREAM_RETRIES = 1_000_000
-
-const contentType: ContentTypeId = {
-  authorityId: 'causeway',
-  typeId: 'envelope',
-  versionMajor: 1,
-  versionMinor: 0,
-}
-
-const frameCodec = {
-  contentType,
-  encode: (frame: Uint8Array): EncodedContent => ({
-    type: contentType,
-    parameters: {},
-    content: frame,
-    fallback: '[Encrypted message]',
-  }),
-  decode: ({ content }: EncodedContent) => content,
-  fallback: () => '[Encrypted message]',
-  shouldPush: () => true,
-}
 
 export interface XmtpNetworkClient extends NetworkClient {
   /** Inbox id of the wallet. */
@@ -45,17 +28,17 @@ export interface XmtpNetworkClient extends NetworkClient {
  * `gatewayAddress` for what the gateway shall relay.
  */
 export async function connectClient(input: NetworkClientInput): Promise<XmtpNetworkClient> {
-  const { apiUrl, gatewayInboxId } = input.description
+  const { apiUrl, environment, gatewayInboxId } = input.description
   if (typeof apiUrl !== 'string' || !input.signer) {
     throw new TypeError('an XMTP client needs the apiUrl of the description, and the wallet as signer')
   }
   const client = await Client.create(await signerOf(input.signer), {
-    env: 'local',
+    env: (environment ?? 'local') as XmtpEnv,
     apiUrl,
     dbPath: input.directory === undefined ? null : join(input.directory, 'client.db3'),
     disableDeviceSync: true,
     loggingLevel: LOG_OFF,
-    codecs: [frameCodec],
+    codecs: [envelopeCodec as Codec],
   })
   if (input.address !== '' && input.address !== client.inboxId) {
     await client.close()
@@ -79,12 +62,10 @@ async function listening(client: Client<unknown>): Promise<XmtpNetworkClient> {
   })
 
   function take(message: DecodedMessage<unknown>): void {
-    const isFrame =
-      message.contentType.authorityId === contentType.authorityId &&
-      message.contentType.typeId === contentType.typeId
-    if (!isFrame || message.senderInboxId === client.inboxId || seen.has(message.id)) return
+    if (!isEnvelope(message.contentType) || message.senderInboxId === client.inboxId) return
+    if (seen.has(message.id)) return
     seen.add(message.id)
-    const frame = message.content as Uint8Array
+    const { frame } = message.content as EnvelopeContent
     frames.push([frame, message.senderInboxId])
     for (const listener of listeners) listener(frame, message.senderInboxId)
   }
@@ -96,7 +77,7 @@ async function listening(client: Client<unknown>): Promise<XmtpNetworkClient> {
       const dm = conversations.get(inboxId) ?? client.conversations.createDm(inboxId)
       conversations.set(inboxId, dm)
       dm.catch(() => conversations.delete(inboxId))
-      return (await dm).send(frameCodec.encode(frame), { shouldPush: true })
+      return (await dm).send(envelopeCodec.encode({ frame }), { shouldPush: true })
     },
     onFrame(listener) {
       for (const [frame, from] of frames) listener(frame, from)

@@ -15,6 +15,7 @@ import {
   type WelcomeMessage,
   welcomeMessageCodec,
 } from './index.ts'
+import { repeatedField } from './protobuf.ts'
 
 /** A message with the bytes in which it came, as `processStreamedMessage` of the SDK takes them. */
 export interface Streamed<Message> {
@@ -36,14 +37,24 @@ export interface NodeClient {
     request: QueryWelcomeMessagesRequest,
     signal?: AbortSignal,
   ): Promise<QueryWelcomeMessagesResponse>
-  /** What comes after each cursor, and then what is published, until the signal aborts: then it rejects with its reason. */
+  /** As `queryGroupMessages`, with the bytes of each message as the node sent them. */
+  readGroupMessages(
+    request: QueryGroupMessagesRequest,
+    signal?: AbortSignal,
+  ): Promise<Streamed<GroupMessageV1>[]>
+  /**
+   * What comes after each cursor, and then what is published, until the signal aborts: then it rejects with its reason.
+   * `onOpen` is called once the node has answered.
+   */
   subscribeGroupMessages(
     filters: SubscribeGroupMessagesRequest['filters'],
     signal: AbortSignal,
+    onOpen?: () => void,
   ): AsyncIterable<Streamed<GroupMessageV1>>
   subscribeWelcomeMessages(
     filters: SubscribeWelcomeMessagesRequest['filters'],
     signal: AbortSignal,
+    onOpen?: () => void,
   ): AsyncIterable<Streamed<WelcomeMessage>>
   close(): void
 }
@@ -58,18 +69,27 @@ export function connectNode(apiUrl: string): NodeClient {
   })
 
   function call<Response>(method: string, request: object, signal?: AbortSignal): Promise<Response> {
+    return exchange(method, request, definitionOf(method).responseDeserialize, signal) as Promise<Response>
+  }
+
+  function exchange<Response extends object>(
+    method: string,
+    request: object,
+    read: (bytes: Buffer) => Response,
+    signal?: AbortSignal,
+  ): Promise<Response> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
         reject(signal.reason)
         return
       }
-      const { path, requestSerialize, responseDeserialize } = definitionOf(method)
+      const { path, requestSerialize } = definitionOf(method)
       const running = channel.makeUnaryRequest(
         path,
         requestSerialize,
-        responseDeserialize,
+        read,
         request,
-        (error: ServiceError | null, response?: object) => {
+        (error: ServiceError | null, response?: Response) => {
           signal?.removeEventListener('abort', cancel)
           if (!error) resolve(response as Response)
           else reject(signal?.aborted && error.code === status.CANCELLED ? signal.reason : error)
@@ -85,12 +105,14 @@ export function connectNode(apiUrl: string): NodeClient {
     request: object,
     read: (bytes: Buffer) => Message | null | undefined,
     signal: AbortSignal,
+    onOpen?: () => void,
   ): AsyncGenerator<Streamed<Message>> {
     signal.throwIfAborted()
     const { path, requestSerialize } = definitionOf(method)
     const stream = channel.makeServerStreamRequest(path, requestSerialize, (bytes) => bytes, request)
     const cancel = () => stream.cancel()
     signal.addEventListener('abort', cancel, { once: true })
+    if (onOpen) stream.once('metadata', onOpen)
     try {
       for await (const bytes of stream as AsyncIterable<Buffer>) {
         const message = read(bytes)
@@ -108,14 +130,28 @@ export function connectNode(apiUrl: string): NodeClient {
     call,
     queryGroupMessages: (request, signal) => call('QueryGroupMessages', request, signal),
     queryWelcomeMessages: (request, signal) => call('QueryWelcomeMessages', request, signal),
-    subscribeGroupMessages: (filters, signal) =>
-      subscribe('SubscribeGroupMessages', { filters }, (bytes) => groupMessageCodec.decode(bytes).v1, signal),
-    subscribeWelcomeMessages: (filters, signal) =>
+    async readGroupMessages(request, signal) {
+      const answer = await exchange('QueryGroupMessages', request, (bytes) => bytes, signal)
+      return repeatedField(answer, 1).flatMap((bytes) => {
+        const message = groupMessageCodec.decode(bytes).v1
+        return message ? [{ bytes, message }] : []
+      })
+    },
+    subscribeGroupMessages: (filters, signal, onOpen) =>
+      subscribe(
+        'SubscribeGroupMessages',
+        { filters },
+        (bytes) => groupMessageCodec.decode(bytes).v1,
+        signal,
+        onOpen,
+      ),
+    subscribeWelcomeMessages: (filters, signal, onOpen) =>
       subscribe(
         'SubscribeWelcomeMessages',
         { filters },
         (bytes) => welcomeMessageCodec.decode(bytes),
         signal,
+        onOpen,
       ),
     close: () => channel.close(),
   }
