@@ -1,4 +1,6 @@
 /** The node, spoken to by unmodified SDK clients. */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { waitFor } from '../../../src/adapter/testing/wait.ts'
 import { connectClient, startSandbox, type XmtpSandbox } from './index.ts'
@@ -154,6 +156,22 @@ it('an installation is added and revoked; the revoked one hears no more', async 
   expect(await textsOf(phone, dm.id)).toContain('to the phone alone')
   expect(await textsOf(gateway, dm.id)).not.toContain('to the phone alone')
 }, 60_000)
+
+it('a process that closed its client ends by itself, and the SDK has said nothing', async () => {
+  const module = new URL('./index.ts', import.meta.url)
+  const program = `
+    const { connectClient } = await import('${module}')
+    const { Wallet } = await import('ethers')
+    const signer = new Wallet('${newWallet().privateKey}')
+    const client = await connectClient({ address: '', description: { apiUrl: '${apiUrl()}' }, credentials: null, signer })
+    await client.send('${(await pool.client(apiUrl())).inboxId}', new Uint8Array([1]))
+    await client.close()
+  `
+  const child = promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
+    timeout: 60_000,
+  })
+  expect(await child).toMatchObject({ stdout: '', stderr: '' })
+}, 90_000)
 
 it('the same seed gives the gateway the same wallet', async () => {
   const [same, other] = await Promise.all([startSandbox({ seed: 7 }), startSandbox({ seed: 8 })])
