@@ -38,7 +38,7 @@ export class IndexRows {
   constructor(generation: Generation) {
     this.through = generation.envelopes.at(-1)?.seq ?? 0
     this.#ids = generation.envelopes
-      .map(({ id, seq }) => ({ prefix: prefixOf(id), seq }))
+      .map(({ prefix, seq }) => ({ prefix, seq }))
       .sort((one, other) => one.prefix - other.prefix)
     for (const walletId of generation.wallets.sort((one, other) => one - other)) {
       const heads = new Map<number, HeadRow>()

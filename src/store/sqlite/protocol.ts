@@ -2,6 +2,7 @@
 import type { Failure } from './errors.ts'
 import type { OperationName } from './operations/index.ts'
 import type { Moment } from './operations/operation.ts'
+import type { PackedAccepts } from './packed.ts'
 
 export interface Call {
   name: OperationName
@@ -9,6 +10,9 @@ export interface Call {
 }
 
 export type Answer = { value: unknown } | { failure: Failure }
+
+/** As an answer goes over: the seq alone for an envelope that was accepted. */
+export type PostedAnswer = Answer | number
 
 export interface WriterSettings {
   path: string
@@ -25,12 +29,20 @@ export interface CheckpointerSettings {
   interval: number
 }
 
-export type ToWriter = { type: 'group'; calls: Call[]; moment: Moment } | { type: 'close' }
+/** The inputs of accepts are in `accepts`, in their order, and null in `calls`. */
+export interface Group {
+  type: 'group'
+  calls: Call[]
+  accepts: PackedAccepts
+  moment: Moment
+}
+
+export type ToWriter = Group | { type: 'close' }
 
 export type FromWriter =
   | { type: 'ready' }
   | { type: 'refused'; failure: Failure }
-  | { type: 'answers'; answers: Answer[] }
+  | { type: 'answers'; answers: PostedAnswer[] }
   | { type: 'closed' }
   | LogLine
 

@@ -185,17 +185,24 @@ export class RecentEnvelopes {
   }
 }
 
+/** As it is kept: without its id's bytes, which may be a view of a large buffer. */
+interface NamedEnvelope extends Omit<RecentEnvelope, 'id'> {
+  /** The id as text. */
+  name: string
+  prefix: number
+}
+
 /** Envelopes in order of seq, found by id and by wallet. */
 export class Generation {
   readonly byId = new Map<string, number>()
-  readonly #envelopes: RecentEnvelope[] = []
+  readonly #envelopes: NamedEnvelope[] = []
   readonly #byWallet = new Map<number, RecentItem[]>()
 
   get length(): number {
     return this.#envelopes.length
   }
 
-  get envelopes(): readonly RecentEnvelope[] {
+  get envelopes(): readonly NamedEnvelope[] {
     return this.#envelopes
   }
 
@@ -213,10 +220,14 @@ export class Generation {
     return this.#byWallet.get(walletId) ?? []
   }
 
-  add(envelope: RecentEnvelope): void {
-    const { seq, id, conversationId, holders } = envelope
+  add({ seq, id, conversationId, holders }: RecentEnvelope): void {
+    this.#add({ seq, name: textOf(id), prefix: prefixOf(id), conversationId, holders })
+  }
+
+  #add(envelope: NamedEnvelope): void {
+    const { seq, name, conversationId, holders } = envelope
     this.#envelopes.push(envelope)
-    this.byId.set(textOf(id), seq)
+    this.byId.set(name, seq)
     for (const { walletId, sent } of holders) {
       const items = this.#byWallet.get(walletId)
       const item = { seq, conversationId, sent }
@@ -230,7 +241,7 @@ export class Generation {
     while (this.#envelopes.length > length) {
       const envelope = this.#envelopes.pop()
       if (envelope === undefined) return
-      this.byId.delete(textOf(envelope.id))
+      this.byId.delete(envelope.name)
       for (const { walletId } of envelope.holders) this.#byWallet.get(walletId)?.pop()
     }
   }
@@ -238,7 +249,7 @@ export class Generation {
   /** Those after `seq`. */
   later(seq: number): Generation {
     const later = new Generation()
-    for (const envelope of this.#envelopes) if (envelope.seq > seq) later.add(envelope)
+    for (const envelope of this.#envelopes) if (envelope.seq > seq) later.#add(envelope)
     return later
   }
 }

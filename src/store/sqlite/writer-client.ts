@@ -1,14 +1,15 @@
 /** The main thread's half of the store: a queue in front of the writer's thread. */
 import { Worker } from 'node:worker_threads'
-import { StoreError } from '../port.ts'
+import { type AcceptRecord, StoreError } from '../port.ts'
 import { toStoreError } from './errors.ts'
 import type { Input, OperationName, Output } from './operations/index.ts'
 import type { Moment } from './operations/operation.ts'
+import { acceptedWith, assertPackable, packAccepts } from './packed.ts'
 import {
-  type Answer,
   type CheckpointerSettings,
   type FromWriter,
   type LogLine,
+  type PostedAnswer,
   PROGRESS_BYTES,
   Progress,
   type ToWriter,
@@ -100,7 +101,9 @@ export class WriterClient {
   call<Name extends OperationName>(name: Name, input: Input<Name>): Promise<Output<Name>> {
     if (this.#refusal !== null) return Promise.reject(this.#refusal)
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ name, input: compact(input), resolve, reject })
+      if (name === 'accept') assertPackable(input as AcceptRecord)
+      const copy = name === 'accept' ? input : compact(input)
+      this.#waiting.push({ name, input: copy, resolve, reject })
       this.#schedule()
     })
   }
@@ -137,21 +140,24 @@ export class WriterClient {
       return
     }
     const group = this.#waiting.splice(0, LARGEST_GROUP)
-    const calls = group.map(({ name, input }) => ({ name, input }))
-    this.#writer?.postMessage({ type: 'group', calls, moment: this.#options.moment() } satisfies ToWriter)
+    const calls = group.map(({ name, input }) => ({ name, input: name === 'accept' ? null : input }))
+    const accepts = packAccepts(group.filter(({ name }) => name === 'accept').map(recordOf))
+    const message: ToWriter = { type: 'group', calls, accepts, moment: this.#options.moment() }
+    this.#writer?.postMessage(message, [accepts.bytes.buffer])
     this.#inFlight = group
     this.activity.calls += group.length
     this.activity.groups += 1
     this.activity.largestGroup = Math.max(this.activity.largestGroup, group.length)
   }
 
-  #settle(answers: Answer[]): void {
+  #settle(answers: PostedAnswer[]): void {
     const group = this.#inFlight
     this.#inFlight = []
     this.#dispatch()
     for (const [index, call] of group.entries()) {
       const answer = answers[index]
-      if (answer !== undefined && 'value' in answer) call.resolve(answer.value as never)
+      if (typeof answer === 'number') call.resolve(acceptedWith(recordOf(call), answer) as never)
+      else if (answer !== undefined && 'value' in answer) call.resolve(answer.value as never)
       else call.reject(toStoreError(answer?.failure ?? { code: 'store-failed', message: 'No answer' }))
     }
   }
@@ -198,6 +204,11 @@ export class WriterClient {
     this.#signalStop()
     await exit
   }
+}
+
+/** The input of an accept. */
+function recordOf({ input }: PendingCall): AcceptRecord {
+  return input as AcceptRecord
 }
 
 /** Resolves when the thread has ended, at once when it has ended before. */

@@ -1,10 +1,21 @@
 /** Entry of the writer's thread: it alone owns the database and runs one group after the other. */
 import { parentPort, workerData } from 'node:worker_threads'
+import type { AcceptResult } from '../port.ts'
 import { toFailure } from './errors.ts'
 import { runGroup } from './group.ts'
 import { type OpenedDatabase, openDatabase } from './open.ts'
-import { operations } from './operations/index.ts'
-import { type FromWriter, Progress, type ToWriter, type WriterSettings } from './protocol.ts'
+import { type OperationName, operations } from './operations/index.ts'
+import { unpackAccepts } from './packed.ts'
+import {
+  type Answer,
+  type Call,
+  type FromWriter,
+  type Group,
+  type PostedAnswer,
+  Progress,
+  type ToWriter,
+  type WriterSettings,
+} from './protocol.ts'
 
 /**
  * Frames in the log (4 KiB each) beyond which the writer itself makes the log start anew. Under steady load the background
@@ -53,10 +64,11 @@ function serve({ database, unlock }: OpenedDatabase): void {
       port.close()
       return
     }
-    const answers = runGroup(database, message.calls, message.moment)
-    if (message.calls.some((call) => operations[call.name].erases)) checkpointLog('TRUNCATE')
-    send({ type: 'answers', answers })
-    if (progress !== null && message.calls.some((call) => operations[call.name].writes)) {
+    const calls = unpack(message)
+    const answers = runGroup(database, calls, message.moment)
+    if (calls.some((call) => operations[call.name].erases)) checkpointLog('TRUNCATE')
+    send({ type: 'answers', answers: answers.map((answer, index) => posted(answer, calls[index]?.name)) })
+    if (progress !== null && calls.some((call) => operations[call.name].writes)) {
       Atomics.add(progress, Progress.commits, 1)
       Atomics.notify(progress, Progress.commits)
       if (Atomics.load(progress, Progress.frames) >= RESTART_AFTER_FRAMES) restartLog(progress)
@@ -83,4 +95,15 @@ function serve({ database, unlock }: OpenedDatabase): void {
       })
     }
   }
+}
+
+function unpack({ calls, accepts }: Group): Call[] {
+  const records = unpackAccepts(accepts)
+  return calls.map((call) => (call.name === 'accept' ? { ...call, input: records.next().value } : call))
+}
+
+function posted(answer: Answer, name: OperationName | undefined): PostedAnswer {
+  if (name !== 'accept' || 'failure' in answer) return answer
+  const { outcome, seq } = answer.value as AcceptResult
+  return outcome === 'accepted' ? seq : answer
 }

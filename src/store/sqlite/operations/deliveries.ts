@@ -1,23 +1,8 @@
 import { type Delivery, type DeliveryMove, type DeliveryState, StoreError } from '../../port.ts'
 import type { Database } from '../database.ts'
 import { noteAlias } from './aliases.ts'
+import { deliveryIds } from './delivery-made.ts'
 import { appendCheckpoint } from './journey.ts'
-
-/** Delivery ids of one envelope are `seq * 4096` and those after it, so 4096 is also the most that one envelope can have. */
-const IDS_PER_ENVELOPE = 4096
-
-/** Id of the delivery at `place` (from 0) of the envelope with this seq. */
-export function deliveryId(seq: number, place: number): number {
-  if (place >= IDS_PER_ENVELOPE) {
-    throw new StoreError('store-failed', `An envelope has at most ${IDS_PER_ENVELOPE} deliveries`)
-  }
-  return seq * IDS_PER_ENVELOPE + place
-}
-
-/** First and last id that deliveries of the envelope can have. */
-export function deliveryIds(seq: number): [first: number, last: number] {
-  return [seq * IDS_PER_ENVELOPE, (seq + 1) * IDS_PER_ENVELOPE - 1]
-}
 
 /** Deliveries that will still move by themselves. Word for word the condition of the index `deliveries_open`. */
 export const OPEN = `(state = 'pending' OR state = 'dispatching' OR state = 'uncertain' OR (state = 'standby' AND next_at IS NOT NULL))`

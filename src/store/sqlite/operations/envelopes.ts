@@ -14,7 +14,8 @@ import type { Database } from '../database.ts'
 import { encodeHolders, type Holder } from '../recent.ts'
 import { notePair } from './adapters.ts'
 import { envelopeOfRemote, noteAlias } from './aliases.ts'
-import { deliveriesOf, deliveryId } from './deliveries.ts'
+import { deliveriesOf } from './deliveries.ts'
+import { deliveryMade } from './delivery-made.ts'
 import type { Moment } from './operation.ts'
 
 /** The one transaction of an accept. `persisted` is the moment at which its group went to the disk. */
@@ -82,7 +83,7 @@ function insertDeliveries(database: Database, planned: NewDelivery[], home: Deli
     const { network, address } = delivery
     // The sender of a hop envelope wrote from another network, not to this address.
     if (home.mode !== 'hop') notePair(database, { network, address, peerId: fromId, at })
-    return insertDelivery(database, home, delivery, deliveryId(home.seq, home.firstPlace + index))
+    return insertDelivery(database, home, delivery, home.firstPlace + index)
   })
 }
 
@@ -120,17 +121,19 @@ function insertEnvelope(
 
 function insertDelivery(
   database: Database,
-  { id: envelopeId, seq: envelopeSeq, conversation, receivedAt: at }: DeliveryHome,
+  home: DeliveryHome,
   planned: NewDelivery,
-  id: number,
+  place: number,
 ): Delivery {
-  const { wallet, network, address, transactionId, state, rank, notBefore } = planned
+  const { network, address, transactionId, state, rank, notBefore } = planned
+  const delivery = deliveryMade(home, planned, place)
+  const { id, createdAt: at } = delivery
   database.run(
     `INSERT INTO deliveries (id, wallet_id, network, address, transaction_id, state, rank, attempt, next_at, reason,
        remote_ids, created_at, updated_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, NULL, '[]', ?, ?)`,
     id,
-    database.walletId(wallet, at),
+    database.walletId(planned.wallet, at),
     network,
     address,
     transactionId,
@@ -140,24 +143,7 @@ function insertDelivery(
     at,
     at,
   )
-  return {
-    id,
-    envelopeSeq,
-    envelopeId,
-    conversation,
-    wallet,
-    network,
-    address,
-    transactionId,
-    state,
-    rank,
-    attempt: 0,
-    nextAt: notBefore,
-    reason: null,
-    remoteIds: [],
-    createdAt: at,
-    updatedAt: at,
-  }
+  return delivery
 }
 
 /** Nothing happens to an envelope that was pruned. */
