@@ -41,6 +41,8 @@ export interface Bench {
   connect(options?: { storage?: AdapterStorage }): Promise<Opened>
   /** An intent of Alice's for Bob with a random frame, transaction id, envelope id and conversation. */
   intent(change?: Partial<SendIntent>): SendIntent
+  /** Address at which `opened` hears what a native client sends to the wallet at `recipient`. */
+  addressHeard(opened: Opened, recipient: string): string | null
   /** A wallet that the network has never heard of. */
   stranger(): string
   /** Sends and asserts that the receipt has the contract's shape. Resolves with the remote ids, empty while pending. */
@@ -148,6 +150,8 @@ function createBench(
       attempt: 1,
       ...change,
     }),
+    addressHeard: ({ adapter }, recipient) =>
+      harness.heardAt === 'gateway' ? (adapter.identity?.ownAddress() ?? null) : recipient,
     stranger: () => `eip155:*:0x${randomHex(20)}`,
     async send({ adapter }, intent) {
       const receipt = await bench.settles(adapter.send(intent, neverAborted()), 'send')

@@ -18,6 +18,11 @@ export interface ContractHarness {
    */
   conditional?: Partial<Record<keyof Capabilities, string>>
   /**
+   * Where a frame of a native client is sent to for the gateway to hear it: the recipient's address, which is the default,
+   * or the `gateway`'s own, on networks where each account reads nothing but its own messages (XMTP, Push).
+   */
+  heardAt?: 'recipient' | 'gateway'
+  /**
    * For networks that call webhooks. The suite serves `adapter.webhook` at `POST <baseUrl>/hooks/<network>/<secret>`
    * while a check's adapter is started, and announces it here before `start`.
    */

@@ -14,7 +14,11 @@ export const receiveChecks: Check[] = [
         const id = await bench.harness.network.inject(frame, route)
         const inbound = await bench.heard(opened, frame, since)
         if (id !== null) assert.equal(inbound.remoteId, id, "the remote id is the network's")
-        assert.equal(inbound.to, route.to, 'to is the address that the frame was sent to')
+        assert.equal(
+          inbound.to,
+          bench.addressHeard(opened, route.to),
+          'to is the address that the frame was sent to',
+        )
         assert.ok(
           inbound.from === null || inbound.from === route.from,
           'from is the address it came from, or null',
