@@ -12,6 +12,7 @@ import { MAX_FRAME_BYTES, toOutgoing } from './carriage.ts'
 import { apiUrlOf, type XmtpConfig } from './config.ts'
 import { Connection } from './connection.ts'
 import { createDoctor } from './doctor.ts'
+import { createEnrolments } from './enrolment/index.ts'
 import { toAdapterError, XmtpError } from './errors.ts'
 import { createHistory } from './history.ts'
 import { Limiter } from './limiter.ts'
@@ -53,6 +54,7 @@ export function createXmtpAdapter(
     publishes: publishLimiter(config, context),
     ...(load ? { load } : {}),
   })
+  const enrolments = createEnrolments({ context, pool, ...(load ? { load } : {}) })
   const strangers = new Strangers(clock)
 
   function session(): Session {
@@ -79,8 +81,13 @@ export function createXmtpAdapter(
   }
 
   return {
-    start: (signal) => connection.start(signal),
-    stop: () => connection.stop(),
+    async start(signal) {
+      await enrolments.sweep()
+      await connection.start(signal)
+    },
+    async stop() {
+      await Promise.all([connection.stop(), enrolments.stop()])
+    },
     capabilities: () => capabilities,
     async send(intent, signal) {
       try {
@@ -101,6 +108,7 @@ export function createXmtpAdapter(
       isAddress: isInboxId,
       ownAddress: () => connection.session?.inbox.inboxId ?? wallet.inboxId,
     },
+    enrolment: enrolments,
     doctor: createDoctor({ config, context, wallet, connection, ...(load ? { load } : {}) }),
   }
 }

@@ -1,0 +1,256 @@
+/** Hop mode on XMTP: the gateway is one more installation of a wallet's own inbox. */
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type {
+  AdapterContext,
+  EnrolledAccount,
+  Enrolment,
+  EnrolmentFacet,
+  EnrolmentTerms,
+} from '../../../src/adapter/index.ts'
+import type { BackendPool } from '../backends.ts'
+import { envelopeCodec } from '../codec.ts'
+import { toAdapterError, XmtpError } from '../errors.ts'
+import { abortable, XmtpInbox } from '../inbox.ts'
+import { loadSdk, type Sdk } from '../sdk.ts'
+import { SendFailure } from '../sender.ts'
+import { Ceremony, identityOf, verifySignature } from './ceremony.ts'
+import { Member } from './member.ts'
+import { People } from './people.ts'
+
+const terms: EnrolmentTerms = {
+  meaning:
+    'The gateway joins this wallet’s XMTP inbox as one of its installations. It reads every message that comes from then on, may write as the wallet, and keeps the keys of its installation encrypted. The wallet can take it off again.',
+  handover: 'none',
+  groups: true,
+}
+
+/** Holds while a folder belongs to an enrolment that was begun and not completed. */
+const BEGUN = 'begun'
+
+/** Enrolments that wait for a signature at once. */
+const MOST_BEGUN = 100
+
+export interface EnrolmentParts {
+  context: AdapterContext
+  pool: BackendPool
+  /** Default: the real SDK. */
+  load?: () => Promise<Sdk>
+}
+
+export interface XmtpEnrolments extends EnrolmentFacet {
+  /** Removes what a crash left of enrolments that were not completed. */
+  sweep(): Promise<void>
+  /** Closes every enrolment and forgets the ones that were begun. */
+  stop(): Promise<void>
+}
+
+export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpEnrolments {
+  const people = new People()
+  const ceremonies = new Map<string, Ceremony>()
+  const members = new Map<string, Promise<Member>>()
+
+  const root = async () => join(await context.directory(), 'enrolments')
+  const folderOf = async (id: string) => join(await root(), id)
+
+  /** Opens the inbox of a wallet on its folder; the connection is given back when that fails. */
+  async function openInbox(id: string, secret: Uint8Array, signer: ReturnType<Ceremony['signer']>) {
+    const sdk = await loadSdk(load)
+    const folder = await folderOf(id)
+    const { shared, release } = await pool.acquire(sdk)
+    try {
+      const inbox = await XmtpInbox.open({
+        sdk,
+        shared,
+        signer,
+        databasePath: join(folder, 'inbox.db3'),
+        databaseKey: secret,
+        codecs: [envelopeCodec],
+      })
+      return { sdk, inbox, release }
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  async function begin(id: string, account: EnrolledAccount, secret: Uint8Array, signal: AbortSignal) {
+    if (account.kind === 'solana-account') {
+      throw new XmtpError('address-invalid', 'XMTP knows wallets of EVM chains alone')
+    }
+    if (ceremonies.size >= MOST_BEGUN) {
+      throw new XmtpError('rate-limited', 'Too many enrolments wait for a signature', {
+        retryAfterMs: 60_000,
+      })
+    }
+    const folder = await folderOf(id)
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await writeFile(join(folder, BEGUN), '')
+    const ceremony = new Ceremony(account, (signer) => openInbox(id, secret, signer))
+    ceremonies.set(id, ceremony)
+    try {
+      return { text: await abortable(ceremony.text, signal) }
+    } catch (error) {
+      await cancel(id)
+      throw error
+    }
+  }
+
+  async function complete(id: string, signature: string, chainId: number | null, signal: AbortSignal) {
+    const ceremony = ceremonies.get(id)
+    if (!ceremony)
+      throw new XmtpError('enrolment-unknown', 'No such enrolment waits for a signature; begin again')
+    verifySignature(ceremony.account, await ceremony.text, signature)
+    ceremony.sign(signature, chainId)
+    try {
+      const opened = await abortable(ceremony.opened, signal)
+      ceremonies.delete(id)
+      await rm(join(await folderOf(id), BEGUN), { force: true })
+      const member = new Member({ ...opened, context, people, id })
+      members.set(id, Promise.resolve(member))
+      return { address: member.inboxId }
+    } catch (error) {
+      await cancel(id)
+      throw error
+    }
+  }
+
+  async function cancel(id: string): Promise<void> {
+    const ceremony = ceremonies.get(id)
+    if (!ceremony) return
+    ceremonies.delete(id)
+    await ceremony.abandon()
+    await remove(id)
+  }
+
+  async function open({ id, account, secret }: Enrolment): Promise<Member> {
+    if (!(await exists(join(await folderOf(id), 'inbox.db3')))) {
+      throw new XmtpError(
+        'installation-revoked',
+        'The database of this enrolment is gone; the wallet has to enrol again',
+      )
+    }
+    const { identifier, chainId } = identityOf(account)
+    const opened = await openInbox(id, secret, {
+      ...(account.kind === 'evm-contract'
+        ? { type: 'SCW' as const, getChainId: () => chainId }
+        : { type: 'EOA' as const }),
+      getIdentifier: () => identifier,
+      signMessage() {
+        throw new XmtpError(
+          'installation-revoked',
+          'The installation is not registered; the wallet has to enrol again',
+        )
+      },
+    })
+    return new Member({ ...opened, context, people, id })
+  }
+
+  async function close(id: string): Promise<void> {
+    const opening = members.get(id)
+    members.delete(id)
+    const member = await opening?.catch(() => undefined)
+    await member?.close()
+  }
+
+  async function remove(id: string): Promise<void> {
+    await rm(await folderOf(id), { recursive: true, force: true, maxRetries: 3 })
+  }
+
+  async function memberOf(id: string): Promise<Member> {
+    const member = await members.get(id)
+    if (member) return member
+    throw new XmtpError('closed', 'The enrolment is not open')
+  }
+
+  return {
+    terms,
+    begin: ({ id, account, secret }, signal) => translated(() => begin(id, account, secret, signal)),
+    complete: ({ id, signature, chainId }, signal) =>
+      translated(() => complete(id, signature, chainId, signal)),
+    cancel: (id) => translated(() => cancel(id)),
+    open: (enrolment, signal) =>
+      translated(async () => {
+        let opening = members.get(enrolment.id)
+        if (!opening) {
+          opening = open(enrolment)
+          members.set(enrolment.id, opening)
+          opening.catch(() => members.delete(enrolment.id))
+        }
+        await abortable(opening, signal)
+      }),
+    close: (id) => translated(() => close(id)),
+    revoke: ({ id }) =>
+      translated(async () => {
+        await cancel(id)
+        const member = await members.get(id)?.catch(() => undefined)
+        const installation = member?.installationId
+        await close(id)
+        await member?.forget()
+        await remove(id)
+        return {
+          remote: 'pending',
+          userAction: `Take the gateway’s installation${
+            installation ? ` ${installation.slice(0, 8)}…` : ''
+          } off the inbox in an XMTP application (“revoke installation”), which the wallet signs. The gateway has deleted its keys and can read nothing any more.`,
+        }
+      }),
+    send: (intent, signal) =>
+      translated(async () => {
+        const member = await memberOf(intent.enrolment)
+        try {
+          return { remoteIds: [await member.send(intent, signal)] }
+        } catch (error) {
+          throw error instanceof SendFailure ? toAdapterError(error.cause, error.stage) : error
+        }
+      }),
+    find: (intent, signal) =>
+      translated(async () => {
+        const id = await (await memberOf(intent.enrolment)).find(intent, signal)
+        return id === null ? null : { remoteIds: [id] }
+      }),
+    async *walk({ enrolment, since }, signal) {
+      try {
+        yield* (await memberOf(enrolment)).walk(since, signal)
+      } catch (error) {
+        throw toAdapterError(error)
+      }
+    },
+    async sweep() {
+      for (const id of await entries(await root())) {
+        if (!ceremonies.has(id) && (await exists(join(await folderOf(id), BEGUN)))) await remove(id)
+      }
+    },
+    async stop() {
+      await Promise.all([...ceremonies.keys()].map(cancel))
+      await Promise.all([...members.keys()].map(close))
+    },
+  }
+}
+
+async function translated<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw toAdapterError(error)
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
+}
+
+async function entries(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}

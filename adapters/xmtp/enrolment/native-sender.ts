@@ -1,0 +1,119 @@
+/** Sends native messages from a wallet's own installation. The gateway sends those of one conversation one after the other. */
+import type { AdapterStorage, NativeIntent } from '../../../src/adapter/index.ts'
+import { toXmtpError, XmtpError } from '../errors.ts'
+import type { Conversation, XmtpInbox } from '../inbox.ts'
+import { messageIdOf } from '../message-id.ts'
+import type { Sdk } from '../sdk.ts'
+import { SendFailure } from '../sender.ts'
+import { inboxIdOfWallet } from '../wallet.ts'
+import { type Outgoing, writeContent } from './content.ts'
+import { SentMessages } from './sent.ts'
+
+export class NativeSender {
+  readonly #sdk: Sdk
+  readonly #inbox: XmtpInbox
+  readonly sent: SentMessages
+
+  constructor(sdk: Sdk, inbox: XmtpInbox, storage: AdapterStorage, enrolment: string) {
+    this.#sdk = sdk
+    this.#inbox = inbox
+    this.sent = new SentMessages(storage, enrolment)
+  }
+
+  /** Resolves with the message id once the message is on the network. Rejects with `SendFailure`. */
+  async send(intent: NativeIntent, signal: AbortSignal): Promise<string> {
+    let stored = false
+    try {
+      const conversation = await this.#conversationFor(intent, signal)
+      const outgoing = this.#outgoing(intent)
+      const known = await this.#idOf(conversation, outgoing, intent.transactionId)
+      const status = known === null ? 'absent' : this.#inbox.statusOf(known)
+      stored = status === 'unpublished' || status === 'published'
+      // Stored a second time, an unpublished message would go out twice; one that the SDK gave up goes out again by this.
+      const id = known !== null && stored ? known : await this.#put(conversation, outgoing, intent)
+      stored = true
+      await this.sent.remember(intent.transactionId, id, !isPredictable(outgoing))
+      return await this.#publish(conversation, id, signal)
+    } catch (error) {
+      throw new SendFailure(stored ? 'stored' : 'before', error)
+    }
+  }
+
+  /** The id of an earlier send that is on the network, null where there is none. Rejects with `XmtpError` where that is not known. */
+  async find(intent: NativeIntent, signal: AbortSignal): Promise<string | null> {
+    const conversation = await this.#existingFor(intent)
+    if (conversation === null) return null
+    const id = await this.#idOf(conversation, this.#outgoing(intent), intent.transactionId)
+    if (id === null || this.#inbox.statusOf(id) === 'absent') return null
+    return this.#publish(conversation, id, signal)
+  }
+
+  #outgoing(intent: NativeIntent): Outgoing {
+    if (intent.replaces !== null) throw new XmtpError('content-invalid', 'XMTP has no edits')
+    return writeContent(this.#sdk, intent.content, this.#targetOf(intent))
+  }
+
+  async #idOf(conversation: Conversation, outgoing: Outgoing, transactionId: string): Promise<string | null> {
+    return isPredictable(outgoing)
+      ? messageIdOf(conversation.id, transactionId, outgoing.content)
+      : this.sent.keptIdOf(transactionId)
+  }
+
+  async #put(
+    conversation: Conversation,
+    { content, replyTo }: Outgoing,
+    intent: NativeIntent,
+  ): Promise<string> {
+    const options = { optimistic: true, idempotencyKey: intent.transactionId }
+    try {
+      if (replyTo === null)
+        return await conversation.send(content, { ...options, shouldPush: !intent.silent })
+      const { id, senderInboxId } = replyTo
+      const reply = {
+        content,
+        reference: id,
+        ...(senderInboxId === undefined ? {} : { referenceInboxId: senderInboxId }),
+      }
+      return await conversation.sendReply(reply, options)
+    } catch (error) {
+      throw toXmtpError(error)
+    }
+  }
+
+  async #publish(conversation: Conversation, id: string, signal: AbortSignal): Promise<string> {
+    if (this.#inbox.statusOf(id) !== 'published') await this.#inbox.syncConversation(conversation, 1, signal)
+    if (this.#inbox.statusOf(id) === 'published') return id
+    throw new XmtpError('unpublished', 'Stored here, and not on XMTP yet')
+  }
+
+  #targetOf({ reference }: NativeIntent) {
+    if (reference === null) return null
+    const message = this.#inbox.client.conversations.getMessageById(reference)
+    return { id: reference, senderInboxId: message?.senderInboxId }
+  }
+
+  async #conversationFor(intent: NativeIntent, signal: AbortSignal): Promise<Conversation> {
+    const existing = await this.#existingFor(intent)
+    if (existing !== null) return existing
+    if ('conversation' in intent.to) {
+      throw new XmtpError('conversation-inactive', 'The wallet’s installation here has no such conversation')
+    }
+    return this.#inbox.dmWith(requireInboxId(intent.to.wallet), signal)
+  }
+
+  async #existingFor({ to }: NativeIntent): Promise<Conversation | null> {
+    if ('wallet' in to) return this.#inbox.existingDm(requireInboxId(to.wallet))
+    return (await this.#inbox.client.conversations.getConversationById(to.conversation)) ?? null
+  }
+}
+
+/** Whether the id of the message follows from its content and key. */
+function isPredictable({ content, replyTo }: Outgoing): boolean {
+  return replyTo === null && Object.keys(content.parameters).length <= 1
+}
+
+function requireInboxId(wallet: string): string {
+  const inboxId = inboxIdOfWallet(wallet)
+  if (inboxId !== null) return inboxId
+  throw new XmtpError('recipient-not-registered', 'XMTP knows no inbox of this kind of wallet')
+}
