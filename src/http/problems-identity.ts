@@ -14,8 +14,23 @@ export const identityProblems: Record<IdentityErrorCode, ProblemEntry> = {
   },
   'identity-namespace-unsupported': {
     status: 422,
-    title: 'Wallets of this kind cannot sign in yet',
-    fix: 'Sign in with an EVM account that a private key controls.',
+    title: 'Wallets of this kind cannot sign in',
+    fix: 'Sign in with an EVM account, a smart account or a Solana account.',
+  },
+  'account-kind-mismatch': {
+    status: 409,
+    title: 'The account is of another kind than was said',
+    fix: 'Say kind evm-contract for a smart account, with its chain, and leave it out for an account that a private key controls (EIP-7702 accounts among them).',
+  },
+  'chain-not-configured': {
+    status: 422,
+    title: 'Smart accounts of this chain cannot be checked here',
+    fix: 'The operator adds a node of the chain to the configuration (identity.chains), or the user signs in with an account that a private key controls.',
+  },
+  'wallet-verification-unavailable': {
+    status: 503,
+    title: 'The chain of the smart account gave no answer',
+    fix: 'Send the same signature again in a moment: nothing is known against it. The operator finds the cause in the log.',
   },
   'domain-malformed': {
     status: 400,
@@ -55,7 +70,7 @@ export const identityProblems: Record<IdentityErrorCode, ProblemEntry> = {
   'wallet-signature-invalid': {
     status: 401,
     title: 'The signature is not that of the wallet',
-    fix: 'Sign the exact text of the challenge with the account that it names (EIP-191 personal_sign).',
+    fix: 'Sign the exact text of the challenge with the account that it names (EIP-191 personal_sign; Ed25519 on Solana). A smart account says kind evm-contract when it asks for the challenge.',
   },
   'key-entry-malformed': {
     status: 400,

@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from 'hono'
+import { walletsNamed } from '../identity/index.ts'
 import type { Session } from '../identity/types.ts'
 import type { AppContext, AppEnv, HttpServices } from './context.ts'
 import { HttpError } from './errors.ts'
@@ -56,11 +57,10 @@ export function countSession(
   throw limitError(refusal.waitMs, refusal.scope)
 }
 
-/** The wallet named in the path, which must be that of the session. Errors: `wallet-mismatch`, those of `walletKey`. */
+/** The wallet named in the path, which must be that of the session. Errors: `wallet-mismatch`, those of `walletsNamed`. */
 export function ownWallet(context: AppContext, wallet: string): void {
-  const { identity } = context.get('services')
   const session = context.get('session')
-  if (identity.walletKey(wallet) !== session?.wallet) {
+  if (!session || !walletsNamed(wallet).includes(session.wallet)) {
     throw new HttpError('wallet-mismatch', 'The session belongs to another wallet than the path names')
   }
 }

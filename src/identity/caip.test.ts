@@ -100,7 +100,7 @@ describe('parseWallet', () => {
 
   it('keeps smart accounts apart by chain', () => {
     const text = `eip155:10:${VITALIK}`
-    expect(parseWallet(text, { smart: true }).wallet).toBe(`eip155:10:${VITALIK.toLowerCase()}`)
+    expect(parseWallet(text, { kind: 'evm-contract' }).wallet).toBe(`eip155:10:${VITALIK.toLowerCase()}`)
     expect(walletKind(`eip155:10:${VITALIK.toLowerCase()}`)).toBe('evm-contract')
     expect(walletKind(`eip155:*:${VITALIK.toLowerCase()}`)).toBe('evm-account')
     expect(walletKind(SOLANA)).toBe('solana-account')

@@ -15,7 +15,8 @@ export interface Account {
 }
 
 /** How the signature of a wallet is to be checked. */
-export type WalletKind = 'evm-account' | 'evm-contract' | 'solana-account'
+export type WalletKind = (typeof WALLET_KINDS)[number]
+export const WALLET_KINDS = ['evm-account', 'evm-contract', 'solana-account'] as const
 
 /** CAIP-10 caps an account id at 8 + 1 + 32 + 1 + 128 characters. */
 const MAX_ACCOUNT_LENGTH = 170
@@ -50,7 +51,7 @@ export function parseAccount(text: string): Account {
   }
   throw new IdentityError(
     'identity-namespace-unsupported',
-    'Accounts of this namespace are not supported; use an eip155 account',
+    'Accounts of this namespace are not supported; use an eip155 or solana account',
   )
 }
 
@@ -70,20 +71,44 @@ export function walletKeyOf(account: Account, options: { smart?: boolean } = {})
 }
 
 /**
- * Reads what a person or a client gives as a wallet: a CAIP-10 account, a wallet key, or a bare EVM address. The last two
- * name no chain and stand for chain 1.
+ * Reads what a person or a client gives as a wallet: a CAIP-10 account, a wallet key, or a bare EVM address. A bare address
+ * and `eip155:*:…` name no chain and stand for chain 1. The kind cannot be seen from the text: an account of an EVM chain is
+ * taken for one that a private key controls unless `kind` says that it is a contract.
  *
- * Errors: as {@link parseAccount}.
+ * Errors: as {@link parseAccount}; `account-kind-mismatch` when the text cannot be of the kind.
  */
 export function parseWallet(
   text: string,
-  options: { smart?: boolean } = {},
+  options: { kind?: WalletKind } = {},
 ): { wallet: string; account: Account } {
+  const { account, bare } = readWallet(text)
+  const { kind } = options
+  const smart = kind === 'evm-contract'
+  const isSolana = account.namespace === 'solana'
+  if (kind !== undefined && isSolana !== (kind === 'solana-account')) {
+    throw mismatch(`The account is not one of kind ${kind}`)
+  }
+  if (smart && bare) {
+    throw mismatch('A smart account is one wallet on each chain: name the chain, such as eip155:1:0x…')
+  }
+  return { wallet: walletKeyOf(account, { smart }), account }
+}
+
+/**
+ * The wallets that the text may name: one, or for an account of an EVM chain two, of which only one can exist. The smart
+ * account comes first. Errors: as {@link parseAccount}.
+ */
+export function walletsNamed(text: string): [string] | [smart: string, plain: string] {
+  const { account, bare } = readWallet(text)
+  const wallet = walletKeyOf(account)
+  return bare || account.namespace === 'solana' ? [wallet] : [walletKeyOf(account, { smart: true }), wallet]
+}
+
+function readWallet(text: string): { account: Account; bare: boolean } {
   if (typeof text !== 'string') throw malformed('is not text')
   const bareAddress = EVM_ADDRESS.test(text) ? text : ANY_CHAIN_WALLET.exec(text)?.[1]
-  const account = parseAccount(bareAddress === undefined ? text : `eip155:1:${bareAddress}`)
-  const smart = options.smart === true && bareAddress === undefined
-  return { wallet: walletKeyOf(account, { smart }), account }
+  const bare = bareAddress !== undefined
+  return { account: parseAccount(bare ? `eip155:1:${bareAddress}` : text), bare }
 }
 
 /** What kind of wallet a wallet key names. Errors: `account-malformed` for text that is no wallet key. */
@@ -111,6 +136,10 @@ function checksummed(address: string): string {
       { cause },
     )
   }
+}
+
+function mismatch(message: string): IdentityError {
+  return new IdentityError('account-kind-mismatch', message)
 }
 
 function malformed(reason: string): IdentityError {

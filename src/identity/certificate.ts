@@ -9,7 +9,7 @@ import {
 } from '../envelope/index.ts'
 import { IdentityError } from './errors.ts'
 import { decodeKeyEntry } from './key-entry.ts'
-import { CLOCK_SKEW_MS, type SignedKeyEntry, verifySignedEntry } from './key-log.ts'
+import { CLOCK_SKEW_MS, type SignedKeyEntry, type TrustLevel, verifySignedEntry } from './key-log.ts'
 import { type VerifyWallet, verifyWalletSignature } from './wallet-signature.ts'
 
 /** Longest encoded certificate, bytes. */
@@ -24,16 +24,24 @@ export interface CertifiedDevice {
   /** Unix milliseconds; `notBefore` as signed, without the allowance for clocks. */
   notBefore: number
   notAfter: number
+  /** Who checked the wallet's signature. */
+  trust: TrustLevel
 }
 
 /** Encodes `[entry, signature, account, domain]` as canonical CBOR. Errors: `certificate-malformed`. */
 export function encodeCertificate(signed: SignedKeyEntry): Uint8Array {
+  const bytes = fittingCertificate(signed)
+  if (bytes === null) throw malformed(`takes more than ${MAX_CERTIFICATE_BYTES} bytes`)
+  return bytes
+}
+
+/** As {@link encodeCertificate}. Null when it would be too long, which the signatures of smart accounts can make it. */
+export function fittingCertificate(signed: SignedKeyEntry): Uint8Array | null {
   if (!/^0x(?:[0-9a-f]{2})+$/.test(signed.signature))
     throw malformed('needs a signature in lower-case hexadecimal')
   const signature = fromHex(signed.signature.slice(2))
   const bytes = encodeCanonical([signed.entry, signature, signed.account, signed.domain])
-  if (bytes.length > MAX_CERTIFICATE_BYTES) throw malformed(`takes more than ${MAX_CERTIFICATE_BYTES} bytes`)
-  return bytes
+  return bytes.length > MAX_CERTIFICATE_BYTES ? null : bytes
 }
 
 /** Decodes a certificate without checking what it claims. Errors: `certificate-malformed`. */
@@ -53,8 +61,10 @@ export function decodeCertificate(bytes: Uint8Array): SignedKeyEntry {
  * is left to {@link certificateStatus}, and revocation to the wallet's key log, where it can be had. One wallet signature
  * check, about 2 ms; everything cheap is checked before it.
  *
- * Errors: `certificate-malformed`, `certificate-untrusted-domain`, `wallet-signature-invalid`, those of `decodeKeyEntry` and
- * `composeMessage`.
+ * A smart account is asked now, not at the time of the certificate: after a change of its owner it takes new certificates only.
+ *
+ * Errors: `certificate-malformed`, `certificate-untrusted-domain`, `wallet-signature-invalid`, those of `decodeKeyEntry`,
+ * `composeMessage` and `verifyWallet`.
  */
 export async function verifyCertificate(
   bytes: Uint8Array,
@@ -77,10 +87,10 @@ export async function verifyCertificate(
       'The certificate was signed for a domain that is not trusted here',
     )
   }
-  await verifySignedEntry(signed, wallet, verifyWallet)
+  const trust = await verifySignedEntry(signed, wallet, verifyWallet)
   const { label } = entry.device
   const { capabilities, notBefore, notAfter } = entry
-  return { wallet, device, label, capabilities, notBefore, notAfter }
+  return { wallet, device, label, capabilities, notBefore, notAfter, trust }
 }
 
 /** What a verified certificate says about a message received at `receivedAt` (Unix milliseconds). */

@@ -76,7 +76,10 @@ export function createChainRpc(settings: ChainSettings, fetch = globalThis.fetch
         signal?.throwIfAborted()
         if (error instanceof ChainError) throw error
         // What fetch throws may name the URL, so it is not passed on.
-        throw new ChainError('chain-unreachable', `The node did not answer ${method} in time, or not readably`)
+        throw new ChainError(
+          'chain-unreachable',
+          `The node did not answer ${method} in time, or not readably`,
+        )
       } finally {
         release()
       }

@@ -1,7 +1,7 @@
 /** Signatures of contract accounts: ERC-1271 for those that are deployed, ERC-6492 for those that are not yet. Runs in browsers. */
 import { AbiCoder } from 'ethers/abi'
-import { SIGNATURE_VALIDATOR } from './contracts/bytecode.ts'
 import { ChainError, type ChainRpc, type ChainSettings, createChainRpc } from './chain-rpc.ts'
+import { SIGNATURE_VALIDATOR } from './contracts/bytecode.ts'
 import { IdentityError } from './errors.ts'
 
 /** What the chain says of a signature. */
@@ -19,6 +19,8 @@ export interface AcceptedAt {
 }
 
 export interface ContractVerifier {
+  /** Chains whose accounts can be asked, in decimal. */
+  readonly chainIds: readonly string[]
   /** Whether signatures of accounts on the chain can be checked. */
   knows(chainId: string): boolean
   /**
@@ -105,6 +107,7 @@ export function createContractVerifier(options: {
   }
 
   return {
+    chainIds: [...chains.keys()],
     knows: (chainId) => chains.has(chainId),
     async verify({ chainId, signal, ...question }) {
       const rpc = rpcOf(chainId)

@@ -3,6 +3,12 @@ export type IdentityErrorCode =
   | 'account-malformed'
   | 'account-checksum'
   | 'identity-namespace-unsupported'
+  /** The account is controlled by a private key and a contract was claimed, or the other way round. */
+  | 'account-kind-mismatch'
+  /** No node of the smart account's chain is configured. */
+  | 'chain-not-configured'
+  /** The node of the smart account's chain gave no answer: nothing is known against the signature. */
+  | 'wallet-verification-unavailable'
   | 'domain-malformed'
   | 'device-key-malformed'
   | 'device-label-malformed'

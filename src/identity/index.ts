@@ -9,18 +9,22 @@ export {
   type Namespace,
   parseAccount,
   parseWallet,
+  WALLET_KINDS,
   type WalletKind,
   walletKeyOf,
   walletKind,
+  walletsNamed,
 } from './caip.ts'
 export {
   type CertifiedDevice,
   certificateStatus,
   decodeCertificate,
   encodeCertificate,
+  fittingCertificate,
   MAX_CERTIFICATE_BYTES,
   verifyCertificate,
 } from './certificate.ts'
+export { ChainError, type ChainErrorCode, type ChainSettings } from './chain-rpc.ts'
 export {
   type Consent,
   consentHash,
@@ -35,6 +39,7 @@ export {
   signConsent,
   verifyConsent,
 } from './consent.ts'
+export { type ContractVerifier, createContractVerifier } from './contract-signature.ts'
 export { MAX_DOMAIN_LENGTH, requireDomain } from './domain.ts'
 export { IdentityError, type IdentityErrorCode } from './errors.ts'
 export {
@@ -50,12 +55,14 @@ export {
 } from './key-entry.ts'
 export {
   CLOCK_SKEW_MS,
+  type ContractProof,
   checkPinnedHead,
   type KeyLog,
   type KeyLogHead,
   type LoggedDevice,
   readKeyLog,
   type SignedKeyEntry,
+  type TrustLevel,
   verifyKeyLog,
 } from './key-log.ts'
 export { composeMessage } from './message.ts'
@@ -68,4 +75,10 @@ export {
   signPrekey,
   verifyPrekey,
 } from './prekey.ts'
-export { type VerifyWallet, verifyWalletSignature, type WalletProof } from './wallet-signature.ts'
+export {
+  createLenientVerifier,
+  createWalletVerifier,
+  type VerifyWallet,
+  verifyWalletSignature,
+  type WalletProof,
+} from './wallet-signature.ts'

@@ -197,7 +197,8 @@ function decodeEntryBytes(bytes: Uint8Array): unknown {
   }
 }
 
-function isFullOrderPoint(publicKey: Uint8Array): boolean {
+/** Whether the bytes are an Ed25519 public key of full order. */
+export function isFullOrderPoint(publicKey: Uint8Array): boolean {
   try {
     const point = ed25519.Point.fromBytes(publicKey)
     return point.isTorsionFree() && !point.isSmallOrder()

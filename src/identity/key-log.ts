@@ -1,6 +1,7 @@
 /** A wallet's key log: hash-linked entries, each signed by the wallet. It says which devices may sign, and when. */
 import { equalBytes, toHex } from '../envelope/index.ts'
 import { parseAccount } from './caip.ts'
+import type { AcceptedAt } from './contract-signature.ts'
 import { IdentityError } from './errors.ts'
 import { decodeKeyEntry, type KeyEntry, keyEntryHash, NO_ENTRY } from './key-entry.ts'
 import { composeMessage, isAccountOf, unsupportedAction } from './message.ts'
@@ -17,7 +18,23 @@ export interface SignedKeyEntry {
   account: string
   /** Domain in the text. */
   domain: string
+  /** Where a smart account took the signature, as the gateway noted it. A hint for those who ask the chain; not signed. */
+  proof?: ContractProof | null
 }
+
+export interface ContractProof {
+  /** `counterfactual`: the account was not deployed yet (ERC-6492). */
+  kind: 'contract' | 'counterfactual'
+  /** Decimal. */
+  chainId: string
+  blockNumber: number
+}
+
+/**
+ * Who found the wallet's signatures to be good. `verified`: this side did, by mathematics or by asking the chain. `gateway`:
+ * they are a smart account's, no node of its chain is at hand, and the gateway says that it asked one.
+ */
+export type TrustLevel = 'verified' | 'gateway'
 
 /** Names one state of a log. A client that keeps it notices when a log later shrinks or forks. */
 export interface KeyLogHead {
@@ -40,6 +57,8 @@ export interface KeyLog {
   readonly wallet: string
   /** The latest entry, with its `notBefore`; null for an empty log. */
   readonly head: (KeyLogHead & { notBefore: number }) | null
+  /** Who checked the signatures; `gateway` as soon as one of them was not checked here. */
+  readonly trust: TrustLevel
   /** Whether the device may sign, for a message received at `receivedAt` (Unix milliseconds). */
   deviceStatus(device: Uint8Array, receivedAt: number): Exclude<DeviceStatus, 'certificateInvalid'>
   /** Every device that was ever certified, in order of first certification. */
@@ -66,7 +85,7 @@ interface ReadEntry {
  * entry. Trusts nobody who served it.
  *
  * Errors: `key-log-broken`, `key-log-untrusted-domain`, `key-action-unsupported`, `wallet-signature-invalid`, those of
- * `decodeKeyEntry`, and `identity-namespace-unsupported`.
+ * `decodeKeyEntry` and `verifyWallet`.
  *
  * @example
  * const log = await verifyKeyLog(entries, { wallet, trustedDomains: ['gateway.example'], now: Date.now() })
@@ -78,6 +97,7 @@ export async function verifyKeyLog(
 ): Promise<KeyLog> {
   const { wallet, trustedDomains, now, verifyWallet = verifyWalletSignature } = options
   const read = readEntries(entries, wallet)
+  let trust: TrustLevel = 'verified'
   for (const { signed, entry } of read) {
     if (!trustedDomains.includes(signed.domain)) {
       throw new IdentityError(
@@ -87,34 +107,41 @@ export async function verifyKeyLog(
     }
     if (entry.notBefore > now + CLOCK_SKEW_MS)
       throw broken(entry.seq, 'begins in the future; check the clock')
-    await verifySignedEntry(signed, wallet, verifyWallet)
+    const { proof } = signed
+    const accepted = proof ? { blockNumber: proof.blockNumber, at: entry.notBefore } : undefined
+    if ((await verifySignedEntry(signed, wallet, verifyWallet, accepted)) === 'gateway') trust = 'gateway'
   }
-  return linkedKeyLog(wallet, read)
+  return linkedKeyLog(wallet, read, trust)
 }
 
 /** As {@link verifyKeyLog} without signatures and domains: for entries that were verified before they were stored. */
 export function readKeyLog(entries: readonly SignedKeyEntry[], wallet: string): KeyLog {
-  return linkedKeyLog(wallet, readEntries(entries, wallet))
+  return linkedKeyLog(wallet, readEntries(entries, wallet), 'verified')
 }
 
 /**
- * Checks the wallet's signature over the entry's text. The signature must be in its canonical spelling.
- * Errors: `wallet-signature-invalid` and those of `composeMessage`.
+ * Checks the wallet's signature over the entry's text, and says whether that was done here. The signature must be in its
+ * canonical spelling. `accepted`: where the entry's signature was good, if its wallet is a contract that may have changed.
+ *
+ * Errors: `wallet-signature-invalid`, those of `composeMessage` and `verifyWallet`.
  */
 export async function verifySignedEntry(
   signed: SignedKeyEntry,
   wallet: string,
   verifyWallet: VerifyWallet,
-): Promise<void> {
+  accepted?: AcceptedAt,
+): Promise<TrustLevel> {
   const account = parseAccount(signed.account)
   const message = composeMessage({ domain: signed.domain, account, entry: signed.entry })
-  const proof = await verifyWallet({ wallet, account, message, signature: signed.signature })
+  const { signature } = signed
+  const proof = await verifyWallet({ wallet, account, message, signature, ...(accepted ? { accepted } : {}) })
   if (proof === null || proof.signature !== signed.signature) {
     throw new IdentityError(
       'wallet-signature-invalid',
       'The signature is not that of the wallet over this key entry',
     )
   }
+  return proof.kind === 'unchecked' ? 'gateway' : 'verified'
 }
 
 /**
@@ -134,6 +161,7 @@ export function checkPinnedHead(log: KeyLog, pinned: KeyLogHead): void {
 class LinkedKeyLog implements KeyLog {
   readonly wallet: string
   readonly head: KeyLog['head']
+  readonly trust: TrustLevel
   readonly #entries: readonly ReadEntry[]
   readonly #byDevice: ReadonlyMap<string, readonly ReadEntry[]>
 
@@ -141,9 +169,11 @@ class LinkedKeyLog implements KeyLog {
     wallet: string,
     entries: readonly ReadEntry[],
     byDevice: ReadonlyMap<string, readonly ReadEntry[]>,
+    trust: TrustLevel,
   ) {
     const last = entries.at(-1)
     this.wallet = wallet
+    this.trust = trust
     this.head =
       last === undefined ? null : { seq: last.entry.seq, hash: last.hash, notBefore: last.entry.notBefore }
     this.#entries = entries
@@ -190,15 +220,17 @@ class LinkedKeyLog implements KeyLog {
       this.wallet,
       [...this.#entries, next],
       new Map(this.#byDevice).set(device, ofDevice),
+      this.trust,
     )
   }
 }
 
-function linkedKeyLog(wallet: string, entries: readonly ReadEntry[]): KeyLog {
+function linkedKeyLog(wallet: string, entries: readonly ReadEntry[], trust: TrustLevel): KeyLog {
   return new LinkedKeyLog(
     wallet,
     entries,
     Map.groupBy(entries, ({ entry }) => toHex(entry.device.publicKey)),
+    trust,
   )
 }
 

@@ -39,7 +39,7 @@ describe('sign-in', () => {
       expiresAt: START + 7 * DAY,
     })
     const certificate = { wallet: alice.wallet, device: device.publicKey, trustedDomains: [DOMAIN] }
-    await verifyCertificate(signedIn.certificate, certificate)
+    await verifyCertificate(signedIn.certificate!, certificate)
     expect(await identity.certificateOf(alice.wallet, device.publicKey)).toEqual(signedIn.certificate)
   })
 
@@ -88,8 +88,8 @@ describe('sign-in', () => {
     ['a malformed account', { wallet: 'nobody' }, 'account-malformed'],
     ['a mistyped address', { wallet: '0x742d35Cc6634C0532925a3b844Bc9e7595f2bD28' }, 'account-checksum'],
     [
-      'a Solana account',
-      { wallet: 'solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp:7S3P4HxJpyyigGzodYwHtCxZyUQe9JiBMHyRWXArAaKv' },
+      'an account of another namespace',
+      { wallet: 'cosmos:cosmoshub-3:cosmos1t2uflqwqe0fsj0shcfkrvpukewcw40yjj6hdc0' },
       'identity-namespace-unsupported',
     ],
     [
@@ -296,9 +296,9 @@ describe('prekeys', () => {
   })
 })
 
-describe('walletKey', () => {
-  it('reads every spelling', () => {
-    expect(gateway.identity.walletKey(alice.accountText)).toBe(alice.wallet)
-    expect(gateway.identity.walletKey(alice.wallet)).toBe(alice.wallet)
+describe('findWallet', () => {
+  it('reads every spelling', async () => {
+    expect(await gateway.identity.findWallet(alice.accountText)).toBe(alice.wallet)
+    expect(await gateway.identity.findWallet(alice.wallet)).toBe(alice.wallet)
   })
 })

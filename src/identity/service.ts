@@ -3,14 +3,15 @@ import type { Clock, Random } from '../adapter/index.ts'
 import { type VerifyEd25519, verifyEd25519 } from '../envelope/index.ts'
 import type { IdentityStore, Route } from '../store/port.ts'
 import { createAddressMap } from './address-map.ts'
-import { parseWallet } from './caip.ts'
+import { walletsNamed } from './caip.ts'
+import type { ContractVerifier } from './contract-signature.ts'
 import { requireDomain } from './domain.ts'
 import { currentPrekeys, readPrekeys } from './prekey-intake.ts'
 import { ReadThrough } from './read-through.ts'
 import { createSignIn, hashToken } from './sign-in.ts'
 import { createTrust } from './trust.ts'
 import type { Identity, NetworkAddresses, Session } from './types.ts'
-import { type VerifyWallet, verifyWalletSignature } from './wallet-signature.ts'
+import { createWalletVerifier, type VerifyWallet } from './wallet-signature.ts'
 
 export interface IdentityOptions {
   store: IdentityStore
@@ -27,6 +28,8 @@ export interface IdentityOptions {
   networks: NetworkAddresses
   /** Route of wallets that have not chosen one. */
   defaultRoute: Route
+  /** Nodes that are asked about the signatures of smart accounts. Default: none, and smart accounts cannot sign in. */
+  contracts?: ContractVerifier
   verifyWallet?: VerifyWallet
   /** Checks device signatures of prekeys. */
   verifyDevice?: VerifyEd25519
@@ -37,8 +40,8 @@ const TOKEN = /^[-_A-Za-z0-9]{43}$/
 
 /** Makes the identity service over a store that is open. Errors: `domain-malformed`. */
 export function createIdentity(options: IdentityOptions): Identity {
-  const { store, clock, random, networks, defaultRoute } = options
-  const { verifyWallet = verifyWalletSignature, verifyDevice = verifyEd25519 } = options
+  const { store, clock, random, networks, defaultRoute, contracts, verifyDevice = verifyEd25519 } = options
+  const verifyWallet = options.verifyWallet ?? createWalletVerifier(contracts ? { contracts } : {})
   const domain = requireDomain(options.domain)
   const now = () => clock.now()
   const trust = createTrust({ store, trustedDomains: [domain, ...options.trustedDomains], verifyWallet })
@@ -58,6 +61,7 @@ export function createIdentity(options: IdentityOptions): Identity {
     sessionTtlMs: options.sessionTtlMs,
     challengeTtlMs: options.challengeTtlMs,
     verifyWallet,
+    contracts,
     ended: () => sessions.forgetAll(),
   })
 
@@ -71,8 +75,8 @@ export function createIdentity(options: IdentityOptions): Identity {
 
   return {
     challenge,
-    async verify(input) {
-      const signedIn = await verify(input)
+    async verify(input, signal) {
+      const signedIn = await verify(input, signal)
       if (signedIn.token !== null) await addresses.deriveEndpoints(signedIn.wallet)
       return signedIn
     },
@@ -94,7 +98,11 @@ export function createIdentity(options: IdentityOptions): Identity {
     },
     setEndpoint: (session, input) => addresses.setEndpoint(session.wallet, input),
     setRoute: (session, route) => addresses.setRoute(session.wallet, route),
-    walletKey: (text) => parseWallet(text).wallet,
+    async findWallet(text) {
+      const [first, plain] = walletsNamed(text)
+      if (plain === undefined) return first
+      return (await trust.keyLog(first)).log.head === null ? plain : first
+    },
     allEndpoints: addresses.allEndpoints,
     endpoints: addresses.endpoints,
     route: addresses.route,

@@ -31,7 +31,7 @@ describe('the key log', () => {
     const renewed = await signIn(identity, alice, first.device)
     expect(renewed.certificate).not.toEqual(first.certificate)
     const expected = { wallet: alice.wallet, device: first.device.publicKey, trustedDomains: [DOMAIN] }
-    await verifyCertificate(renewed.certificate, expected)
+    await verifyCertificate(renewed.certificate!, expected)
     expect(await entriesOf()).toHaveLength(2)
   })
 

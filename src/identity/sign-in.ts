@@ -4,8 +4,9 @@ import { LRUCache } from 'lru-cache'
 import type { Random } from '../adapter/index.ts'
 import { equalBytes, toBase64url } from '../envelope/index.ts'
 import type { IdentityStore, StoredChallenge, StoredKeyEntry, StoredSession } from '../store/port.ts'
-import { accountText, parseAccount, parseWallet } from './caip.ts'
-import { encodeCertificate } from './certificate.ts'
+import { accountText, parseAccount, parseWallet, walletKind } from './caip.ts'
+import { fittingCertificate } from './certificate.ts'
+import type { ContractVerifier } from './contract-signature.ts'
 import { IdentityError } from './errors.ts'
 import {
   DEVICE_CAPABILITIES,
@@ -18,11 +19,11 @@ import {
   requireDeviceKey,
   requireDeviceLabel,
 } from './key-entry.ts'
-import type { KeyLog } from './key-log.ts'
+import { type ContractProof, type KeyLog, verifySignedEntry } from './key-log.ts'
 import { composeMessage } from './message.ts'
 import type { StoredKeyLog, Trust } from './trust.ts'
 import type { Challenge, ChallengeRequest, SignedIn } from './types.ts'
-import { requireVerifiableWallet, type VerifyWallet } from './wallet-signature.ts'
+import { requireVerifiableWallet, type VerifyWallet, type WalletProof } from './wallet-signature.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -38,7 +39,7 @@ const COUNTED_CHALLENGES = 10_000
 
 export interface SignIn {
   challenge(request: ChallengeRequest): Promise<Challenge>
-  verify(input: { challengeId: string; signature: string }): Promise<SignedIn>
+  verify(input: { challengeId: string; signature: string }, signal?: AbortSignal): Promise<SignedIn>
 }
 
 export function createSignIn(options: {
@@ -50,20 +51,24 @@ export function createSignIn(options: {
   sessionTtlMs: number
   challengeTtlMs: number
   verifyWallet: VerifyWallet
+  /** Absent where smart accounts cannot sign in. */
+  contracts: ContractVerifier | undefined
   /** Called when every session of a device has ended. */
   ended: () => void
 }): SignIn {
-  const { store, trust, domain, now, random, verifyWallet } = options
+  const { store, trust, domain, now, random, verifyWallet, contracts } = options
   const attempts = new LRUCache<string, number>({ max: COUNTED_CHALLENGES })
 
   async function challenge(request: ChallengeRequest): Promise<Challenge> {
-    const { wallet, account } = parseWallet(request.wallet)
-    requireVerifiableWallet(wallet)
+    const { kind } = request
+    const { wallet, account } = parseWallet(request.wallet, kind ? { kind } : {})
+    requireVerifiableWallet({ wallet, account }, contracts)
     const action = request.action ?? 'add'
     const createdAt = now()
     const expiresAt = createdAt + options.challengeTtlMs
     const known = await trust.keyLog(wallet)
     const { log } = known
+    if (log.head === null) await requireOneKind(wallet)
     const device = action === 'add' ? deviceToAdd(request) : deviceToRevoke(request, log)
     const notBefore = Math.max(createdAt, log.head?.notBefore ?? 0)
     const entry = encodeKeyEntry({
@@ -98,13 +103,27 @@ export function createSignIn(options: {
     return { challengeId: id, message, expiresAt, entry }
   }
 
-  async function verify({
-    challengeId,
-    signature,
-  }: {
-    challengeId: string
-    signature: string
-  }): Promise<SignedIn> {
+  /** An address is controlled by a private key or by a contract: a wallet of the other kind must not stand here already. */
+  async function requireOneKind(wallet: string): Promise<void> {
+    const kind = walletKind(wallet)
+    if (kind === 'solana-account') return
+    const address = wallet.slice(wallet.lastIndexOf(':') + 1)
+    const chains = kind === 'evm-contract' ? ['*'] : (contracts?.chainIds ?? [])
+    const logs = await Promise.all(chains.map((chain) => trust.keyLog(`eip155:${chain}:${address}`)))
+    if (logs.some(({ log }) => log.head !== null)) {
+      throw new IdentityError(
+        'account-kind-mismatch',
+        kind === 'evm-contract'
+          ? 'This address has signed in as an account that a private key controls; it cannot be a smart account'
+          : 'This address has signed in as a smart account; ask for a challenge with kind evm-contract',
+      )
+    }
+  }
+
+  async function verify(
+    { challengeId, signature }: { challengeId: string; signature: string },
+    signal?: AbortSignal,
+  ): Promise<SignedIn> {
     const pending = await store.getChallenge(challengeId)
     if (pending === null) throw unknownChallenge()
     const at = now()
@@ -112,10 +131,11 @@ export function createSignIn(options: {
       throw new IdentityError('challenge-expired', 'The time to sign is over; ask for a new challenge')
     }
     requireOwnText(pending)
-    const signed = await signedEntry(pending, signature, at)
+    const signed = await signedEntry(pending, { signature, at, signal })
     const known = await trust.keyLog(pending.wallet)
     const { device } = decodeKeyEntry(signed.entry)
-    const standing = standingEntry(known, { action: pending.action, device }, at)
+    const latest = standingEntry(known, { action: pending.action, device }, at)
+    const standing = latest !== null && (await stillSigned(latest, signal)) ? latest : null
     if (standing === null) requireRoom(known, pending.action, at)
     const entry = standing ?? signed
     const token = pending.action === 'add' ? toBase64url(random.bytes(32)) : null
@@ -126,7 +146,7 @@ export function createSignIn(options: {
       token,
       expiresAt: session?.expiresAt ?? null,
       wallet: entry.wallet,
-      certificate: encodeCertificate(entry),
+      certificate: fittingCertificate(entry),
     }
   }
 
@@ -146,6 +166,19 @@ export function createSignIn(options: {
     const lasting = latest.notAfter - at > KEY_ENTRY_LIMITS.lifeMs / 2 && latest.domain === domain
     const certified = log.deviceStatus(device.publicKey, at) === 'certified'
     return lasting && certified && decodeKeyEntry(latest.entry).device.label === device.label ? latest : null
+  }
+
+  /** A smart account may have changed its owner since: then what the owner before has signed does not stand. */
+  async function stillSigned(entry: StoredKeyEntry, signal: AbortSignal | undefined): Promise<boolean> {
+    if (walletKind(entry.wallet) !== 'evm-contract' || entry.action === 'revoke') return true
+    const verify: VerifyWallet = (input) => verifyWallet({ ...input, ...(signal ? { signal } : {}) })
+    try {
+      await verifySignedEntry(entry, entry.wallet, verify)
+      return true
+    } catch (error) {
+      if (error instanceof IdentityError && error.code === 'wallet-signature-invalid') return false
+      throw error
+    }
   }
 
   async function complete(completed: {
@@ -179,17 +212,25 @@ export function createSignIn(options: {
   /** The entry with the wallet's signature over the stored text; of what the client sends, the signature alone counts. */
   async function signedEntry(
     pending: StoredChallenge,
-    signature: string,
-    at: number,
+    { signature, at, signal }: { signature: string; at: number; signal: AbortSignal | undefined },
   ): Promise<StoredKeyEntry> {
     const { wallet, account, message } = pending
+    const input = {
+      wallet,
+      account: parseAccount(account),
+      message,
+      signature,
+      ...(signal ? { signal } : {}),
+    }
+    const proof = await walletProof(pending.id, input)
     const { seq, action, device, notBefore, notAfter } = decodeKeyEntry(pending.entry)
     return {
       wallet,
       seq,
       hash: keyEntryHash(pending.entry),
       entry: pending.entry,
-      signature: await walletSignature(pending.id, { wallet, account, message, signature }),
+      signature: proof.signature,
+      proof: contractProof(proof),
       account,
       domain,
       action,
@@ -200,23 +241,27 @@ export function createSignIn(options: {
     }
   }
 
-  /** The signature in canonical spelling. A challenge ends with its fifth failure; it is counted ahead, for those made at once. */
-  async function walletSignature(
-    challengeId: string,
-    input: { wallet: string; account: string; message: string; signature: string },
-  ): Promise<string> {
+  /**
+   * Proves the signature. A challenge ends with its fifth failure; it is counted ahead, for those made at once. That a chain
+   * gives no answer is no failure of the signature.
+   */
+  async function walletProof(challengeId: string, input: Parameters<VerifyWallet>[0]): Promise<WalletProof> {
     const made = (attempts.get(challengeId) ?? 0) + 1
     if (made > MAX_ATTEMPTS) throw unknownChallenge()
     attempts.set(challengeId, made)
     try {
-      const proof = await verifyWallet({ ...input, account: parseAccount(input.account) })
-      if (proof !== null) return proof.signature
+      const proof = await verifyWallet(input)
+      if (proof !== null) return proof
       throw new IdentityError(
         'wallet-signature-invalid',
         'The signature is not that of the wallet over this text; sign the text as it is, with the account it names',
       )
     } catch (error) {
-      if (made === MAX_ATTEMPTS) await store.deleteChallenge(challengeId)
+      if (!(error instanceof IdentityError) || error.code === 'wallet-verification-unavailable') {
+        attempts.set(challengeId, (attempts.get(challengeId) ?? 1) - 1)
+      } else if (made === MAX_ATTEMPTS) {
+        await store.deleteChallenge(challengeId)
+      }
       throw error
     }
   }
@@ -236,6 +281,13 @@ export function createSignIn(options: {
 /** SHA-256 in hexadecimal: what is kept of a bearer token. */
 export function hashToken(token: string): string {
   return hash('sha256', token)
+}
+
+/** What is kept beside a smart account's signature. */
+function contractProof(proof: WalletProof): ContractProof | null {
+  if (proof.kind !== 'contract' && proof.kind !== 'counterfactual') return null
+  const { kind, chainId, blockNumber } = proof
+  return { kind, chainId, blockNumber }
 }
 
 /** A revocation is always taken: there is at most one for each certificate. Errors: `key-log-busy`. */

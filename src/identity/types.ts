@@ -1,5 +1,6 @@
 /** What the identity part offers to the rest of the gateway. */
 import type { Route, StoredEndpoint, StoredKeyEntry, StoredPrekey } from '../store/port.ts'
+import type { WalletKind } from './caip.ts'
 
 /** A signed-in caller. Object access is decided by `wallet`, never by a path alone. */
 export interface Session {
@@ -13,6 +14,8 @@ export interface Session {
 export interface ChallengeRequest {
   /** CAIP-10 account, e.g. `eip155:1:0x…`, or a bare EVM address, which stands for chain 1. */
   wallet: string
+  /** Default: an account that a private key controls. A smart account says `evm-contract`; the text cannot show it. */
+  kind?: WalletKind
   device: { publicKey: Uint8Array; label: string }
   /** `add` (default) certifies the device and signs in; `revoke` takes the device's certificate away. */
   action?: 'add' | 'revoke'
@@ -32,8 +35,11 @@ export interface SignedIn {
   token: string | null
   expiresAt: number | null
   wallet: string
-  /** Certificate of the device, to be put into frames. */
-  certificate: Uint8Array
+  /**
+   * Certificate of the device, to be put into frames. Null when the wallet's signature is too long for one, as that of a
+   * smart account may be: then the key log alone tells of the device.
+   */
+  certificate: Uint8Array | null
 }
 
 /** Whether a device may sign for a wallet, at the time this gateway received the message. */
@@ -51,7 +57,7 @@ export interface DeviceTrust {
     certificate: Uint8Array | null
     receivedAt: number
   }): Promise<DeviceStatus>
-  /** Certificate of a device from the key log, to go along with frames that leave. Null when the log lacks it. */
+  /** Certificate of a device from the key log, to go along with frames that leave. Null when the log lacks it, or it is too long. */
   certificateOf(wallet: string, device: Uint8Array): Promise<Uint8Array | null>
 }
 
@@ -69,7 +75,8 @@ export interface Directory {
 
 export interface Identity extends DeviceTrust, Directory {
   challenge(request: ChallengeRequest): Promise<Challenge>
-  verify(input: { challengeId: string; signature: string }): Promise<SignedIn>
+  /** `signal` ends waiting for the node of a smart account's chain. */
+  verify(input: { challengeId: string; signature: string }, signal?: AbortSignal): Promise<SignedIn>
   /** Null for an unknown or expired token. */
   authenticate(token: string): Promise<Session | null>
   signOut(token: string): Promise<void>
@@ -81,8 +88,11 @@ export interface Identity extends DeviceTrust, Directory {
     input: { network: string; address?: string; enabled: boolean },
   ): Promise<StoredEndpoint>
   setRoute(session: Session, route: Route): Promise<Route>
-  /** Turns what a user types (CAIP-10, walletKey, EVM address) into a walletKey. Throws `IdentityError`. */
-  walletKey(text: string): string
+  /**
+   * Turns what a user types (CAIP-10, walletKey, EVM address) into a walletKey. An account of an EVM chain is the smart
+   * account of that chain if one has signed in here, else the account that a private key controls. Rejects with `IdentityError`.
+   */
+  findWallet(text: string): Promise<string>
 }
 
 /** What identity asks of the running networks. */

@@ -1,8 +1,13 @@
+import { ed25519 } from '@noble/curves/ed25519.js'
+import { base58 } from '@scure/base'
 import { Signature } from 'ethers/crypto'
 import { describe, expect, it } from 'vitest'
+import { toHex, utf8Encode } from '../envelope/index.ts'
+import { parseAccount, walletKeyOf } from './caip.ts'
 import { codeOf, testWallet } from './testing/wallets.ts'
 import { requireVerifiableWallet, verifyWalletSignature } from './wallet-signature.ts'
 
+const SOLANA_MAINNET = 'solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp'
 const CURVE_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 const owner = testWallet(1)
 const message = 'A text to sign'
@@ -65,15 +70,55 @@ describe('signatures of EVM accounts', () => {
   })
 })
 
-describe('other kinds of wallet', () => {
-  it('answer that they are not supported yet', async () => {
-    const smart = `eip155:1:${owner.signer.address.toLowerCase()}`
-    const solana = 'solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp:7S3P4HxJpyyigGzodYwHtCxZyUQe9JiBMHyRWXArAaKv'
-    for (const wallet of [smart, solana]) {
-      expect(await codeOf(() => requireVerifiableWallet(wallet))).toBe('identity-namespace-unsupported')
+describe('signatures of Solana accounts', () => {
+  const seed = new Uint8Array(32).fill(7)
+  const address = base58.encode(ed25519.getPublicKey(seed))
+  const account = parseAccount(`${SOLANA_MAINNET}:${address}`)
+  const wallet = walletKeyOf(account)
+  const signed = ed25519.sign(utf8Encode(message), seed)
+  const hexadecimal = `0x${toHex(signed)}`
+  const verifySolana = (signature: string, text = message) =>
+    verifyWalletSignature({ wallet, account, message: text, signature })
+
+  it('are taken in hexadecimal and base58, and kept in hexadecimal', async () => {
+    for (const signature of [hexadecimal, `0x${toHex(signed).toUpperCase()}`, base58.encode(signed)]) {
+      expect(await verifySolana(signature)).toEqual({ kind: 'ed25519', signature: hexadecimal })
     }
-    const act = () =>
-      verifyWalletSignature({ wallet: smart, account: owner.account, message, signature: canonical })
-    expect(await codeOf(act)).toBe('identity-namespace-unsupported')
+  })
+
+  it('are those of this wallet and text only', async () => {
+    expect(await verifySolana(hexadecimal, `${message}.`)).toBeNull()
+    const other = `0x${toHex(ed25519.sign(utf8Encode(message), new Uint8Array(32).fill(8)))}`
+    expect(await verifySolana(other)).toBeNull()
+  })
+
+  it.each([
+    ['nothing', ''],
+    ['a short one', `0x${'11'.repeat(63)}`],
+    ['that of an EVM account', canonical],
+    ['base64', Buffer.from(signed).toString('base64')],
+    ['base58 of other lengths', base58.encode(new Uint8Array(63).fill(255))],
+  ])('are refused as %s', async (_name, signature) => {
+    expect(await codeOf(() => verifySolana(signature))).toBe('wallet-signature-invalid')
+  })
+
+  it('are not expected of an address that is no public key', async () => {
+    requireVerifiableWallet({ wallet, account }, undefined)
+    for (const bytes of [new Uint8Array(32).fill(2), new Uint8Array(32)]) {
+      const bad = parseAccount(`${SOLANA_MAINNET}:${base58.encode(bytes)}`)
+      const act = () => requireVerifiableWallet({ wallet: walletKeyOf(bad), account: bad }, undefined)
+      expect(await codeOf(act)).toBe('account-malformed')
+    }
+  })
+})
+
+describe('signatures of smart accounts', () => {
+  it('are refused where no node of their chain is configured', async () => {
+    const wallet = `eip155:1:${owner.signer.address.toLowerCase()}`
+    expect(await codeOf(() => requireVerifiableWallet({ wallet, account: owner.account }, undefined))).toBe(
+      'chain-not-configured',
+    )
+    const act = () => verifyWalletSignature({ wallet, account: owner.account, message, signature: canonical })
+    expect(await codeOf(act)).toBe('chain-not-configured')
   })
 })

@@ -21,10 +21,12 @@ export interface StoredKeyEntry {
   seq: number
   hash: Uint8Array
   entry: Uint8Array
-  /** The wallet's signature: `0x…` hex for EIP-191. */
+  /** The wallet's signature as `0x…` hex: EIP-191, Ed25519, or what a smart account takes (ERC-1271, ERC-6492). */
   signature: string
   account: string
   domain: string
+  /** Where a smart account's signature was found to be good; null for accounts that a private key controls. */
+  proof: { kind: 'contract' | 'counterfactual'; chainId: string; blockNumber: number } | null
   action: 'add' | 'revoke' | 'recover' | 'address'
   device: Uint8Array
   notBefore: number

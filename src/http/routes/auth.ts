@@ -1,5 +1,6 @@
 /** Signing in and out. */
 import { createRoute, z } from '@hono/zod-openapi'
+import { WALLET_KINDS } from '../../identity/index.ts'
 import { jsonBody } from '../body.ts'
 import type { App, AppContext } from '../context.ts'
 import {
@@ -24,7 +25,7 @@ const challenge = createRoute({
   tags: ['Sign in'],
   summary: 'Ask for a text to sign',
   description:
-    'Answers an EIP-4361 / CAIP-122 text that certifies the device key (or, with `action: revoke`, takes its certificate away). The wallet signs it as it is (EIP-191 personal_sign); the signature goes to `POST /v1/auth/verify`.',
+    'Answers an EIP-4361 / CAIP-122 text that certifies the device key (or, with `action: revoke`, takes its certificate away). The wallet signs it as it is (EIP-191 personal_sign; Ed25519 on Solana); the signature goes to `POST /v1/auth/verify`.',
   middleware: [jsonBody()],
   request: {
     body: jsonRequest(
@@ -32,6 +33,10 @@ const challenge = createRoute({
         wallet: z.string().max(200).openapi({
           description: 'CAIP-10 account, or a bare EVM address, which stands for chain 1.',
           example: 'eip155:1:0x90F8bf6A479f320ead074411a4B0e7944Ea8c9C1',
+        }),
+        kind: z.enum(WALLET_KINDS).optional().openapi({
+          description:
+            'How the wallet signs. `evm-contract` for a smart account (ERC-1271, ERC-6492), which is a wallet of its own on its chain. Default: `evm-account` or `solana-account`, by the namespace.',
         }),
         device: z.strictObject({
           publicKey: bytesSchema({ length: 32 }).openapi({ description: 'Ed25519 public key, base64url.' }),
@@ -58,7 +63,7 @@ const challenge = createRoute({
     ...refusals(
       ...JSON_BODY,
       ...STORE,
-      ...codesOf('account-', 'identity-', 'device-key', 'device-label', 'device-unknown'),
+      ...codesOf('account-', 'identity-', 'chain-', 'device-key', 'device-label', 'device-unknown'),
     ),
   },
 })
@@ -78,7 +83,7 @@ const verify = createRoute({
           .string()
           .min(1)
           .max(8192)
-          .openapi({ description: '`0x…` hex of the wallet’s signature.' }),
+          .openapi({ description: '`0x…` hex of the wallet’s signature; on Solana base58 as well.' }),
       }),
     ),
   },
@@ -90,8 +95,9 @@ const verify = createRoute({
           token: z.string().nullable().openapi({ description: 'Bearer token; null after `revoke`.' }),
           expiresAt: timeSchema.nullable(),
           wallet: walletKeySchema,
-          certificate: base64urlSchema.openapi({
-            description: 'Certificate of the device, to be put into frames.',
+          certificate: base64urlSchema.nullable().openapi({
+            description:
+              'Certificate of the device, to be put into frames. Null when the signature of a smart account is too long for one.',
           }),
         }),
       ),
@@ -99,7 +105,7 @@ const verify = createRoute({
     ...refusals(
       ...JSON_BODY,
       ...STORE,
-      ...codesOf('challenge-', 'wallet-signature', 'key-log-', 'key-entry-'),
+      ...codesOf('challenge-', 'wallet-', 'account-kind', 'chain-', 'key-log-', 'key-entry-'),
     ),
   },
 })
@@ -121,7 +127,8 @@ export function registerAuth(app: App): void {
   app.openapi(challenge, async (context) => {
     countSignIn(context)
     const { identity } = context.get('services')
-    const made = await identity.challenge(context.req.valid('json'))
+    const { kind, ...asked } = context.req.valid('json')
+    const made = await identity.challenge(kind ? { ...asked, kind } : asked)
     const { challengeId, message, expiresAt, entry } = made
     return context.json({ challengeId, message, expiresAt, entry: base64url(entry) }, 200)
   })
@@ -129,8 +136,8 @@ export function registerAuth(app: App): void {
   app.openapi(verify, async (context) => {
     countSignIn(context)
     const { identity } = context.get('services')
-    const { token, expiresAt, wallet, certificate } = await identity.verify(context.req.valid('json'))
-    return context.json({ token, expiresAt, wallet, certificate: base64url(certificate) }, 200)
+    const { certificate, ...signedIn } = await identity.verify(context.req.valid('json'))
+    return context.json({ ...signedIn, certificate: certificate && base64url(certificate) }, 200)
   })
 
   app.openapi(signOut, async (context) => {

@@ -48,6 +48,17 @@ const keyEntrySchema = z
     signature: z.string().openapi({ description: 'The wallet’s signature, `0x…`.' }),
     account: z.string(),
     domain: z.string(),
+    proof: z
+      .object({
+        kind: z.enum(['contract', 'counterfactual']),
+        chainId: z.string(),
+        blockNumber: z.number().int(),
+      })
+      .nullable()
+      .openapi({
+        description:
+          'Where this gateway found a smart account’s signature to be good (ERC-1271, or ERC-6492 before it was deployed). Its word alone; whoever has a node of the chain can ask there.',
+      }),
     action: z.enum(['add', 'revoke', 'recover', 'address']),
     device: base64urlSchema,
     notBefore: timeSchema,
@@ -192,7 +203,7 @@ const postPrekeys = createRoute({
 export function registerWallets(app: App): void {
   app.openapi(getWallet, async (context) => {
     const { identity } = context.get('services')
-    const wallet = identity.walletKey(context.req.valid('param').wallet)
+    const wallet = await identity.findWallet(context.req.valid('param').wallet)
     const [served, endpoints, keys] = await Promise.all([
       identity.isServed(wallet),
       identity.allEndpoints(wallet),
@@ -217,18 +228,19 @@ export function registerWallets(app: App): void {
 
   app.openapi(getKeys, async (context) => {
     const { identity } = context.get('services')
-    const wallet = identity.walletKey(context.req.valid('param').wallet)
+    const wallet = await identity.findWallet(context.req.valid('param').wallet)
     const { log, prekeys } = await identity.keys(wallet)
     return context.json(
       {
         wallet,
-        log: log.map(({ seq, hash, entry, signature, account, domain, action, device, ...times }) => ({
+        log: log.map(({ seq, hash, entry, signature, account, domain, proof, action, device, ...times }) => ({
           seq,
           hash: base64url(hash),
           entry: base64url(entry),
           signature,
           account,
           domain,
+          proof,
           action,
           device: base64url(device),
           notBefore: times.notBefore,

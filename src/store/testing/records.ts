@@ -95,6 +95,7 @@ export function keyEntry(seq: number, fields: Partial<StoredKeyEntry> = {}): Sto
     signature: '0xabcd',
     account: alice.replace('*', '1'),
     domain: 'gateway.example',
+    proof: null,
     action: 'add',
     device: bytesOf('device of alice'),
     notBefore: 1_000,

@@ -48,8 +48,8 @@ export function completeChallenge(
   deleteChallenge(database, challengeId)
   database.run(
     `INSERT INTO key_log (wallet_id, seq, hash, entry, signature, account, domain, action, device, not_before, not_after,
-       received_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       received_at, proof_kind, proof_chain, proof_block)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     walletId,
     entry.seq,
     entry.hash,
@@ -62,6 +62,9 @@ export function completeChallenge(
     entry.notBefore,
     entry.notAfter,
     entry.receivedAt,
+    entry.proof?.kind ?? null,
+    entry.proof?.chainId ?? null,
+    entry.proof?.blockNumber ?? null,
   )
   if (entry.action === 'revoke') {
     database.run('DELETE FROM sessions WHERE wallet_id = ? AND device = ?', walletId, entry.device)
@@ -102,13 +105,27 @@ function putSession(database: Database, session: StoredSession): void {
   )
 }
 
+interface KeyLogRow extends Omit<StoredKeyEntry, 'proof'> {
+  proofKind: NonNullable<StoredKeyEntry['proof']>['kind'] | null
+  proofChain: string | null
+  proofBlock: number | null
+}
+
 export function keyLog(database: Database, wallet: string): StoredKeyEntry[] {
-  return database.rows<StoredKeyEntry>(
+  const rows = database.rows<KeyLogRow>(
     `SELECT w.wallet, k.seq, k.hash, k.entry, k.signature, k.account, k.domain, k.action, k.device,
-       k.not_before AS notBefore, k.not_after AS notAfter, k.received_at AS receivedAt
+       k.not_before AS notBefore, k.not_after AS notAfter, k.received_at AS receivedAt,
+       k.proof_kind AS proofKind, k.proof_chain AS proofChain, k.proof_block AS proofBlock
      FROM key_log k JOIN wallets w ON w.id = k.wallet_id WHERE k.wallet_id = ? ORDER BY k.seq`,
     database.findWallet(wallet),
   )
+  return rows.map(({ proofKind, proofChain, proofBlock, ...entry }) => {
+    const proof =
+      proofKind === null || proofChain === null || proofBlock === null
+        ? null
+        : { kind: proofKind, chainId: proofChain, blockNumber: proofBlock }
+    return { ...entry, proof }
+  })
 }
 
 export function getSession(
