@@ -23,10 +23,13 @@ export function describeMachine(): Machine {
   }
 }
 
-/** Bytes that a process has sent to its disks so far, with what still waits in the page cache; null where the system does not tell. */
-export function bytesWritten(pid: number | 'self' = 'self'): number | null {
+/**
+ * Bytes that this process has handed to write calls so far, in all its threads; null where the system does not tell. Unlike what
+ * reaches the disk, it does not depend on when the kernel writes its pages back.
+ */
+export function bytesHandedToWrites(): number | null {
   try {
-    const line = /^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))
+    const line = /^wchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))
     return line ? Number(line[1]) : null
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null

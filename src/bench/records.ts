@@ -3,6 +3,15 @@ import { randomFillSync } from 'node:crypto'
 import type { AcceptRecord } from '../store/port.ts'
 
 const ENVELOPE_BYTES = 1_600
+/** Any moment does, in Unix milliseconds: numbers take as many bytes as those of today. */
+const FIXED_TIME = 1_800_000_000_000
+
+export interface RecordInput {
+  number: number
+  wallets: number
+  /** The same number makes the same record, to the last byte. Default: ids and bytes are random, the time is now. */
+  repeatable?: boolean
+}
 
 /** A wallet key for a number. */
 export function walletOf(number: number): string {
@@ -12,8 +21,9 @@ export function walletOf(number: number): string {
 /**
  * An envelope with random bytes from one of `wallets` to another, in both inboxes. Pairs repeat: a wallet writes to eight others.
  */
-export function acceptRecord({ number, wallets }: { number: number; wallets: number }): AcceptRecord {
-  const now = Date.now()
+export function acceptRecord({ number, wallets, repeatable = false }: RecordInput): AcceptRecord {
+  const now = repeatable ? FIXED_TIME + number : Date.now()
+  const random = repeatable ? generator(number) : (length: number) => randomFillSync(new Uint8Array(length))
   const from = Math.imul(number, 0x9e3779b1) >>> 0
   const sender = from % wallets
   const recipient = (sender + 1 + (from >>> 29)) % wallets
@@ -36,7 +46,7 @@ export function acceptRecord({ number, wallets }: { number: number; wallets: num
     trace: new Uint8Array([0x80]),
     via: 'http',
     receivedAt: now,
-    monotonic: performance.now(),
+    monotonic: repeatable ? number + 0.5 : performance.now(),
     inbox: [
       { wallet: walletOf(recipient), direction: 'received' },
       { wallet: walletOf(sender), direction: 'sent' },
@@ -46,6 +56,19 @@ export function acceptRecord({ number, wallets }: { number: number; wallets: num
   }
 }
 
-function random(length: number): Uint8Array {
-  return randomFillSync(new Uint8Array(length))
+/** Bytes that look random, from a seed (xorshift32; the seed is spread first, so that neighbours differ at once). */
+function generator(seed: number): (length: number) => Uint8Array {
+  let state = Math.imul(seed + 1, 0x9e3779b1) ^ 0x6d2b79f5
+  state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d)
+  state = Math.imul(state ^ (state >>> 12), 0x297a2d39) | 1
+  return (length) => {
+    const words = new Int32Array(Math.ceil(length / 4))
+    for (let place = 0; place < words.length; place++) {
+      state ^= state << 13
+      state ^= state >>> 17
+      state ^= state << 5
+      words[place] = state
+    }
+    return new Uint8Array(words.buffer, 0, length)
+  }
 }
