@@ -64,7 +64,10 @@ export async function startPushNode(options: PushNodeOptions): Promise<PushNode>
       return context.json({ error: 'PayloadTooLarge', message: 'too large', validation: '' }, 413)
     }
     const fault = controls.takeCallFault(method, path)
-    if (fault?.kind === 'hang') await once(context.env.incoming.socket, 'close')
+    if (fault?.kind === 'hang') {
+      await once(context.env.incoming.socket, 'close')
+      return context.body(null, 504)
+    }
     if (fault?.kind === 'status') {
       const body = { error: 'Fault', message: 'switched on in the sandbox', validation: '' }
       return context.json(body, fault.status as ContentfulStatusCode)

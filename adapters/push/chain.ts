@@ -1,0 +1,109 @@
+/** The messages of a chat: a chain from the newest back, each naming the one before by its cid. */
+import { z } from 'zod'
+import { canonicalDid } from './did.ts'
+import { PushError } from './errors.ts'
+import type { RestClient } from './rest.ts'
+
+/** The most that the service gives at once. */
+const PAGE_SIZE = 30
+/** Pages of one chat that are followed back: 300,000 messages. A chain without end is a fault of the service. */
+const MOST_PAGES = 10_000
+
+export const messageSchema = z.looseObject({
+  cid: z.string().min(1),
+  link: z
+    .string()
+    .nullish()
+    .transform((link) => link || null),
+  fromDID: z.string(),
+  toDID: z.string(),
+  fromCAIP10: z.string(),
+  toCAIP10: z.string(),
+  messageType: z.string(),
+  encType: z.string(),
+  messageObj: z.unknown(),
+  verificationProof: z.string().nullish(),
+  /** Unix milliseconds. */
+  timestamp: z.coerce
+    .number()
+    .nullish()
+    .transform((time) => (Number.isSafeInteger(time) ? (time ?? null) : null)),
+})
+
+/** A message as the service keeps it, encrypted. */
+export type ChainMessage = z.output<typeof messageSchema>
+
+export interface Chain {
+  /** Newest first, from this cid on back to the beginning. */
+  backwards(cid: string, signal: AbortSignal): AsyncGenerator<ChainMessage>
+  /**
+   * Oldest first, up to this cid, from the message after the first one (seen from the newest) for which `isOld` holds. Asks
+   * for the pages once to find that place, and all but the last of them again on the way forward.
+   */
+  forwards(
+    cid: string,
+    isOld: (message: ChainMessage) => boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<ChainMessage>
+}
+
+export function createChain(rest: RestClient): Chain {
+  async function page(cid: string, signal: AbortSignal): Promise<ChainMessage[]> {
+    const path = `/v1/chat/conversationhash/${encodeURIComponent(cid)}?fetchLimit=${PAGE_SIZE}`
+    const answer = await rest.get(path, z.array(z.unknown()), signal)
+    const messages: ChainMessage[] = []
+    let expected: string | null = cid
+    for (const item of answer) {
+      const message = messageSchema.safeParse(item)
+      if (!message.success || message.data.cid !== expected) break
+      messages.push(message.data)
+      expected = message.data.link
+    }
+    if (messages.length > 0) return messages
+    throw new PushError('malformed-answer', 'The Push service does not give the message that was asked for')
+  }
+
+  async function* backwards(cid: string, signal: AbortSignal): AsyncGenerator<ChainMessage> {
+    let next: string | null = cid
+    for (let pages = 0; next !== null; pages++) {
+      if (pages === MOST_PAGES) throw new PushError('malformed-answer', 'A chat on Push has no beginning')
+      const messages = await page(next, signal)
+      yield* messages
+      next = messages.at(-1)?.link ?? null
+    }
+  }
+
+  return {
+    backwards,
+    async *forwards(cid, isOld, signal) {
+      const starts: string[] = []
+      let next: string | null = cid
+      let oldest: ChainMessage[] = []
+      while (next !== null) {
+        if (starts.length === MOST_PAGES) {
+          throw new PushError('malformed-answer', 'A chat on Push has no beginning')
+        }
+        const messages: ChainMessage[] = await page(next, signal)
+        const end = messages.findIndex(isOld)
+        if (end !== 0) {
+          starts.push(next)
+          oldest = end < 0 ? messages : messages.slice(0, end)
+        }
+        next = end < 0 ? (messages.at(-1)?.link ?? null) : null
+      }
+      for (const [index, start] of starts.toReversed().entries()) {
+        const messages = index === 0 ? oldest : await page(start, signal)
+        yield* messages.toReversed()
+      }
+    },
+  }
+}
+
+/** The other side of a direct chat of `own`, null for messages of other kinds. */
+export function peerOf(message: ChainMessage, own: string): string | null {
+  const from = canonicalDid(message.fromCAIP10)
+  const to = canonicalDid(message.toCAIP10)
+  if (from === null || to === null) return null
+  if (from === own) return to
+  return to === own ? from : null
+}

@@ -1,0 +1,125 @@
+/** What the service kept: the gateway's chats, each a chain of messages. */
+import { z } from 'zod'
+import type { Clock, HistoryQuery, Inbound, Receipt, SendIntent } from '../../src/adapter/index.ts'
+import type { Account } from './account.ts'
+import { encodeText } from './carriage.ts'
+import type { Chain, ChainMessage } from './chain.ts'
+import { canonicalDid } from './did.ts'
+import type { Intake } from './intake.ts'
+import type { Reader } from './reader.ts'
+import type { RestClient } from './rest.ts'
+
+const PAGE_SIZE = 30
+/** Pages of chats that are asked for: 3,000,000 chats. */
+const MOST_PAGES = 100_000
+/** Clocks of the gateway and the service may differ by this much unnoticed, in milliseconds. */
+const CLOCK_SKEW_MS = 120_000
+/** How far back a send is looked for whose time is not known (before a restart), in milliseconds. */
+const FIND_WINDOW_MS = 7 * 86_400_000
+
+const feedSchema = z.looseObject({
+  did: z.string().nullish(),
+  threadhash: z.string().nullish(),
+  msg: z.looseObject({ timestamp: z.coerce.number().nullish() }).nullish(),
+})
+const chatsSchema = z.looseObject({ chats: z.array(z.unknown()) })
+const requestsSchema = z.looseObject({ requests: z.array(z.unknown()) })
+const hashSchema = z.looseObject({ threadHash: z.string().nullish() })
+
+interface Feed {
+  peer: string
+  threadHash: string
+  /** Unix milliseconds of its latest message, where the service says. */
+  latest: number | null
+  isRequest: boolean
+}
+
+export interface HistoryOptions {
+  account: Account
+  rest: RestClient
+  chain: Chain
+  reader: Reader
+  intake: Intake
+  clock: Clock
+  /** Unix milliseconds of a transaction's first attempt, null where it is not known. */
+  firstAttemptAt(transactionId: string): number | null
+}
+
+export interface History {
+  walk(query: HistoryQuery, signal: AbortSignal): AsyncGenerator<Inbound>
+  find(intent: SendIntent, signal: AbortSignal): Promise<Receipt | null>
+}
+
+/**
+ * A walk reads each chat from the last message that was processed, or from `since`, whichever is further back: so that a
+ * message is found whose time is wrong. Chats without anything new cost a thirtieth of a call.
+ */
+export function createHistory(options: HistoryOptions): History {
+  const { account, rest, chain, reader, intake, clock } = options
+  const own = encodeURIComponent(account.did)
+
+  async function* feeds(isRequest: boolean, signal: AbortSignal): AsyncGenerator<Feed> {
+    for (let page = 1; page <= MOST_PAGES; page++) {
+      const query = `?page=${page}&limit=${PAGE_SIZE}`
+      const items = isRequest
+        ? (await rest.get(`/v1/chat/users/${own}/requests${query}`, requestsSchema, signal)).requests
+        : (await rest.get(`/v1/chat/users/${own}/chats${query}`, chatsSchema, signal)).chats
+      for (const item of items) {
+        const feed = feedSchema.safeParse(item).data
+        const peer = canonicalDid(feed?.did ?? '')
+        // Groups have no DID of the other side.
+        if (!feed?.threadhash || peer === null) continue
+        yield { peer, threadHash: feed.threadhash, latest: feed.msg?.timestamp ?? null, isRequest }
+      }
+      if (items.length < PAGE_SIZE) return
+    }
+  }
+
+  async function* chat(feed: Feed, since: number, signal: AbortSignal): AsyncGenerator<Inbound> {
+    const head = await intake.head(feed.peer)
+    const isQuiet = feed.latest !== null && feed.latest < since
+    if (isQuiet && (head === null || head === feed.threadHash)) return
+    let passedHead = head === null
+    const isOld = ({ cid, timestamp }: ChainMessage) => {
+      if (cid === head) passedHead = true
+      return passedHead && timestamp !== null && timestamp < since
+    }
+    let carriesFrame = false
+    for await (const message of chain.forwards(feed.threadHash, isOld, signal)) {
+      if (message.fromDID !== account.did) {
+        const inbound = await reader.read(message, 'history', signal)
+        // What follows a `yield` runs when the consumer has made it durable and asks for more.
+        if (inbound) yield inbound
+        carriesFrame ||= inbound !== null
+      }
+      await intake.done(feed.peer, message.cid)
+    }
+    if (feed.isRequest && carriesFrame) await intake.accept(feed.peer, signal)
+  }
+
+  return {
+    async *walk({ since }, signal) {
+      for await (const feed of feeds(false, signal)) yield* chat(feed, since, signal)
+      // All of them first: accepting one moves the others to other pages.
+      const requests: Feed[] = []
+      for await (const feed of feeds(true, signal)) requests.push(feed)
+      for (const feed of requests) yield* chat(feed, since, signal)
+    },
+
+    async find(intent, signal) {
+      const peer = intent.to.address
+      const path = `/v1/chat/users/${own}/conversations/${encodeURIComponent(peer)}/hash`
+      const { threadHash } = await rest.get(path, hashSchema, signal)
+      if (!threadHash) return null
+      const firstAttempt = options.firstAttemptAt(intent.transactionId) ?? clock.now() - FIND_WINDOW_MS
+      const text = encodeText(intent.frame)
+      for await (const message of chain.backwards(threadHash, signal)) {
+        if (message.timestamp !== null && message.timestamp < firstAttempt - CLOCK_SKEW_MS) return null
+        if (message.fromDID !== account.did || message.encType !== 'pgp') continue
+        const { content } = await account.open(message, signal)
+        if (content === text) return { remoteIds: [message.cid] }
+      }
+      return null
+    },
+  }
+}

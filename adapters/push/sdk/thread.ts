@@ -1,0 +1,113 @@
+/** The adapter's side of the SDK's thread: tasks in, HTTP calls out, the SDK's console output nowhere. */
+import { Worker } from 'node:worker_threads'
+import { PushError } from '../errors.ts'
+import type { HttpAnswer, HttpCall } from '../rest.ts'
+import type { FromThread, Opened, Task, ToThread } from './protocol.ts'
+
+/** Decides about an HTTP call of the SDK, and makes it. What it rejects with is also what the task is told to fail with. */
+export type Transport = (call: HttpCall) => Promise<HttpAnswer>
+
+export interface SdkThread {
+  /** Rejects with `profile-locked` when the key does not open with this wallet. */
+  unlock(account: { environment: string; walletKey: string }, transport: Transport): Promise<void>
+  /** Resolves with the message's cid. */
+  send(to: string, content: string, transport: Transport): Promise<string>
+  accept(from: string, transport: Transport): Promise<void>
+  open(message: Record<string, unknown>, transport: Transport): Promise<Opened>
+  /** Aborts when the thread has ended, whatever the reason. */
+  readonly ended: AbortSignal
+  close(): Promise<void>
+}
+
+interface Pending {
+  promise: PromiseWithResolvers<unknown>
+  transport: Transport
+  /** What a call failed with, which says more than what the SDK makes of it. */
+  failure: unknown
+}
+
+/** Starts the thread, which loads the SDK: half a second of another core. */
+export function startSdkThread(): SdkThread {
+  const worker = new Worker(new URL('./thread-main.ts', import.meta.url), {
+    name: 'push-sdk',
+    // The SDK writes whole messages and profiles to the console.
+    stdout: true,
+    stderr: true,
+  })
+  worker.stdout.resume()
+  worker.stderr.resume()
+  const tasks = new Map<number, Pending>()
+  const ended = new AbortController()
+  let count = 0
+
+  const post = (message: ToThread) => worker.postMessage(message)
+
+  function run(task: Task, transport: Transport): Promise<unknown> {
+    if (ended.signal.aborted)
+      return Promise.reject(new PushError('sdk-ended', 'The thread of the Push SDK ended'))
+    const id = ++count
+    const promise = Promise.withResolvers<unknown>()
+    tasks.set(id, { promise, transport, failure: null })
+    post({ type: 'task', id, task })
+    return promise.promise
+  }
+
+  async function answer({ id, task, call }: Extract<FromThread, { type: 'call' }>): Promise<void> {
+    const pending = tasks.get(task)
+    try {
+      if (!pending) throw new PushError('sdk-failed', 'The Push SDK made a call that belongs to no task')
+      post({ type: 'answer', id, answer: await pending.transport(call) })
+    } catch (error) {
+      if (pending) pending.failure ??= error
+      post({ type: 'no-answer', id })
+    }
+  }
+
+  worker.on('message', (message: FromThread) => {
+    if (message.type === 'call') {
+      void answer(message)
+      return
+    }
+    const pending = tasks.get(message.id)
+    tasks.delete(message.id)
+    if (message.type === 'done') pending?.promise.resolve(message.value)
+    else
+      pending?.promise.reject(
+        pending.failure ?? new PushError('sdk-failed', `The Push SDK failed (${message.reason})`),
+      )
+  })
+  const end = () => {
+    ended.abort()
+    for (const { promise } of tasks.values()) {
+      promise.reject(new PushError('sdk-ended', 'The thread of the Push SDK ended'))
+    }
+    tasks.clear()
+  }
+  worker.on('error', end)
+  worker.on('exit', end)
+
+  return {
+    ended: ended.signal,
+    async unlock(account, transport) {
+      try {
+        await run({ kind: 'unlock', ...account }, transport)
+      } catch (error) {
+        if (!(error instanceof PushError) || error.code !== 'sdk-failed') throw error
+        throw new PushError('profile-locked', 'The key of the Push profile does not open with this wallet')
+      }
+    },
+    async send(to, content, transport) {
+      const { cid } = (await run({ kind: 'send', to, content }, transport)) as { cid?: unknown }
+      if (typeof cid === 'string' && cid !== '') return cid
+      throw new PushError('malformed-answer', 'The Push service took the message, but named no cid')
+    },
+    async accept(from, transport) {
+      await run({ kind: 'accept', from }, transport)
+    },
+    open: async (message, transport) => (await run({ kind: 'open', message }, transport)) as Opened,
+    async close() {
+      end()
+      await worker.terminate()
+    },
+  }
+}
