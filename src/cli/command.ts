@@ -21,6 +21,13 @@ export interface Command {
   run(input: CommandInput): Promise<number>
 }
 
+/** A command that reads its words itself: what it takes depends on the first of them. It knows `--help` and `--json`. */
+export interface WordsCommand {
+  summary: string
+  /** Resolves with the exit code. */
+  runWords(words: string[]): Promise<number>
+}
+
 export interface OptionDefinition {
   type: 'string' | 'boolean'
   short?: string

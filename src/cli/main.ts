@@ -1,8 +1,8 @@
 /** The `causeway` command line. Commands are loaded when they are called. */
 import packageJson from '../../package.json' with { type: 'json' }
-import { type Command, EXIT, runCommand } from './command.ts'
+import { type Command, EXIT, runCommand, type WordsCommand } from './command.ts'
 
-const commands: Record<string, () => Promise<{ command: Command }>> = {
+const commands: Record<string, () => Promise<{ command: Command | WordsCommand }>> = {
   start: () => import('./commands/start.ts'),
   sandbox: () => import('./commands/sandbox.ts'),
   demo: () => import('./commands/demo.ts'),
@@ -13,6 +13,7 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   journey: () => import('./commands/journey.ts'),
   deliveries: () => import('./commands/deliveries.ts'),
   replay: () => import('./commands/replay.ts'),
+  bench: () => import('./commands/bench.ts'),
   'config check': () => import('./commands/config-check.ts'),
   openapi: () => import('./commands/openapi.ts'),
 }
@@ -37,12 +38,14 @@ async function main(words: string[]): Promise<number> {
     console.error(await help())
     return EXIT.usage
   }
+  const { command } = await load()
+  const own = words.slice(name.split(' ').length)
+  if ('runWords' in command) return command.runWords(own)
   const interruption = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => interruption.abort(new Error(`stopped by ${signal}`)))
   }
-  const { command } = await load()
-  return runCommand(name, command, words.slice(name.split(' ').length), interruption.signal)
+  return runCommand(name, command, own, interruption.signal)
 }
 
 async function help(): Promise<string> {

@@ -52,7 +52,7 @@ async function runAll(list: string[][], more: Record<string, string> = {}) {
 
 it('tells what there is, and its version', async () => {
   const [all, config, version, unknown] = await runAll([[], ['config'], ['--version'], ['nothing']])
-  for (const name of ['start', 'demo', 'config check', 'openapi'])
+  for (const name of ['start', 'demo', 'bench', 'config check', 'openapi'])
     expect(all!.output).toContain(`\n  ${name} `)
   expect(all!.exit).toBe(0)
   expect(config!.output).toContain('Usage: causeway config check')
@@ -60,6 +60,19 @@ it('tells what there is, and its version', async () => {
   expect(version!.output).toBe(`${packageJson.version}\n`)
   expect(unknown).toMatchObject({ exit: 2, output: '' })
   expect(unknown!.errors).toContain('no command "nothing"')
+}, 120_000)
+
+it('lists the benchmarks, and refuses one that there is not', async () => {
+  const [help, unknown] = await runAll([
+    ['bench', '--help'],
+    ['bench', 'nothing', '--json'],
+  ])
+  expect(help!.output).toContain('Usage: causeway bench <name>')
+  for (const name of ['ingress', 'relay', 'fanout', 'growth', 'peers'])
+    expect(help!.output).toContain(`\n  ${name} `)
+  expect(help!.exit).toBe(0)
+  expect(unknown).toMatchObject({ exit: 2, output: '' })
+  expect(unknown!.errors).toContain('name one benchmark')
 }, 120_000)
 
 describe('messages', () => {

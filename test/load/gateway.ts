@@ -77,6 +77,7 @@ export async function startWholeGateway(options: WholeGatewayOptions = {}): Prom
       trustedDomains: [],
       sessionTtlMs: options.sessionTtlMs ?? 3_600_000,
       challengeTtlMs: options.challengeTtlMs ?? 300_000,
+      chains: {},
     },
     defaultRoute: config.route,
     relay: {

@@ -60,7 +60,13 @@ async function start({ signatures, networks }: GatewayInput): Promise<{ url: str
     dataDirectory: directory,
     listen: { host: '127.0.0.1', port: 0 },
     publicUrl: null,
-    identity: { domain: 'localhost', trustedDomains: [], sessionTtlMs: 3_600_000, challengeTtlMs: 60_000 },
+    identity: {
+      domain: 'localhost',
+      trustedDomains: [],
+      sessionTtlMs: 3_600_000,
+      challengeTtlMs: 60_000,
+      chains: {},
+    },
     defaultRoute: config.route,
     relay: relaySettings(config),
     http: {
