@@ -99,7 +99,7 @@ function keyIdOf(key: Uint8Array): Uint8Array {
 }
 
 function associated({ network, id }: Purpose): Uint8Array {
-  return encodeCanonical(['causeway/enrolment-secret/1', network, id])
+  return encodeCanonical(['causeway/wallet-secret/1', network, id])
 }
 
 function read(wrapped: Uint8Array): { keyId: Uint8Array; nonce: Uint8Array; sealed: Uint8Array } {

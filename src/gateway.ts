@@ -1,7 +1,11 @@
 /** Assembles the parts of a gateway and starts and stops them in order. Used by `main.ts`, the tests and the demo alike. */
 import type { AdapterDefinition, Clock, Random } from './adapter/index.ts'
-import { useSha256, type VerifyEd25519 } from './envelope/index.ts'
+import type { Custody } from './custody.ts'
+import { devicesOf } from './enrolment/devices.ts'
+import { createEnrolments, type EnrolmentSettings, type Enrolments } from './enrolment/index.ts'
+import { keyIdentifier, signerFromDeviceKey, useSha256, type VerifyEd25519 } from './envelope/index.ts'
 import { createHttpApi, type HttpSettings } from './http/index.ts'
+import { type ChainSettings, createContractVerifier } from './identity/index.ts'
 import { createIdentity } from './identity/service.ts'
 import type { Identity, NetworkAddresses } from './identity/types.ts'
 import { createLiveHub, type LiveHub } from './live/hub.ts'
@@ -29,13 +33,28 @@ export interface GatewayParts {
   listen: { host: string; port: number }
   /** Where clients reach the gateway. Known before it listens, or built from the listening address. */
   publicUrl: string | null
-  identity: { domain: string | null; trustedDomains: string[]; sessionTtlMs: number; challengeTtlMs: number }
+  identity: {
+    domain: string | null
+    trustedDomains: string[]
+    sessionTtlMs: number
+    challengeTtlMs: number
+    /** Nodes that are asked about smart accounts, by EVM chain id in decimal. */
+    chains?: Readonly<Record<string, ChainSettings>>
+  }
   defaultRoute: Route
   relay: RelaySettings
   /** Consent and rate. Default: everyone is admitted. */
   admission?: Admission
   http: HttpSettings
   retentionMs: number
+  /** Hop mode. Default: none, and no mirrors. */
+  enrolments?: {
+    /** Private half of `gateway.publicKey`. */
+    privateKey: Uint8Array
+    encryption: { publicKey: Uint8Array; privateKey: Uint8Array }
+    custody: Custody
+    settings: EnrolmentSettings
+  }
   /** Checks envelope and prekey signatures. Default: {@link createSignatureVerifier}. */
   verifySignature?: VerifyEd25519
 }
@@ -43,6 +62,7 @@ export interface GatewayParts {
 export interface Gateway {
   readonly identity: Identity
   readonly relay: Relay
+  readonly enrolments: Enrolments | null
   readonly networks: Networks
   readonly live: LiveHub
   readonly store: Store
@@ -79,11 +99,20 @@ export function createGateway(parts: GatewayParts): Gateway {
     log: (network) => log.child({ network }),
     dataDirectory: parts.dataDirectory,
     deliver: (network, inbound) => relay.hear(network, inbound),
+    enrolments: {
+      deliver: (network, inbound) => relay.hearNative(network, inbound),
+      report: (network, id, report) => enrolments?.report(network, id, report),
+    },
     mirrors: { deliver: (network, inbound) => relay.hearOpaque(network, inbound) },
+  })
+  const contracts = createContractVerifier({
+    chains: parts.identity.chains ?? {},
+    report: (chain, err) => log.warn({ chain, err }, 'the node of a chain could not tell about a signature'),
   })
   const identity = createIdentity({
     store,
     domain,
+    contracts,
     trustedDomains: parts.identity.trustedDomains,
     clock,
     random,
@@ -93,6 +122,25 @@ export function createGateway(parts: GatewayParts): Gateway {
     verifyDevice: verify,
     defaultRoute: parts.defaultRoute,
   })
+  const enrolments = parts.enrolments
+    ? createEnrolments({
+        gateway: {
+          id: parts.gateway.id,
+          device: parts.gateway.publicKey,
+          encryptionKey: parts.enrolments.encryption.privateKey,
+        },
+        store,
+        networks,
+        trust: identity,
+        custody: parts.enrolments.custody,
+        verify,
+        clock,
+        random,
+        log,
+        settings: parts.enrolments.settings,
+        deliver: (network, inbound) => relay.hearNative(network, inbound),
+      })
+    : null
   const relay: Relay = createRelay({
     gateway: parts.gateway.id,
     store,
@@ -103,6 +151,23 @@ export function createGateway(parts: GatewayParts): Gateway {
     live,
     observer: metrics,
     ...(parts.admission ? { admission: parts.admission } : {}),
+    ...(parts.enrolments && enrolments
+      ? {
+          vault: parts.enrolments.custody,
+          hop: {
+            device: {
+              publicKey: parts.gateway.publicKey,
+              sign: signerFromDeviceKey(parts.enrolments.privateKey),
+            },
+            openingKey: {
+              keyId: keyIdentifier(parts.enrolments.encryption.publicKey),
+              privateKey: parts.enrolments.encryption.privateKey,
+            },
+            enrolments,
+            devicesOf: async (wallet) => devicesOf((await identity.keys(wallet)).prekeys),
+          },
+        }
+      : {}),
     clock,
     random,
     log,
@@ -111,12 +176,14 @@ export function createGateway(parts: GatewayParts): Gateway {
   const http = createHttpApi({
     gateway: {
       ...parts.gateway,
+      encryptionKey: parts.enrolments?.encryption.publicKey ?? null,
       version: parts.version,
       domain,
       sandbox: parts.adapters.some(({ sandbox }) => sandbox),
     },
     identity,
     relay,
+    enrolments,
     networks,
     store,
     live,
@@ -132,6 +199,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   return {
     identity,
     relay,
+    enrolments,
     networks,
     live,
     store,
@@ -141,6 +209,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     async start() {
       await store.open()
       await relay.start()
+      await enrolments?.start()
       server = await http.serve(parts.listen)
       await networks.start()
       pruning = setInterval(() => {
@@ -164,6 +233,7 @@ export function createGateway(parts: GatewayParts): Gateway {
         // A relay that is stopping turns away what its networks hear, so that they keep it; the other way round it would
         // wait for answers of networks that are gone.
         () => relay.stop(signal),
+        async () => enrolments?.stop(),
         () => networks.stop(signal),
         () => store.close(),
       ])

@@ -15,6 +15,8 @@ import {
   loadConfig,
   parseNetworkConfig,
 } from './config/index.ts'
+import { type Custody, createCustody, loadMasterKey, parseMasterKey } from './custody.ts'
+import type { EnrolmentSettings } from './enrolment/index.ts'
 import { createGateway, type Gateway } from './gateway.ts'
 import { loadGatewayKey } from './gateway-key.ts'
 import { defaultHttpSettings, type HttpSettings } from './http/index.ts'
@@ -65,6 +67,7 @@ export async function startGateway(options: StartOptions = {}): Promise<RunningG
     const sandboxes = await startSandboxes(loaded)
     stopping.push(() => Promise.all([...sandboxes.values()].map((sandbox) => sandbox.stop())))
     const key = await loadGatewayKey(data.path)
+    const custody = await makeCustody(config, data.path, log)
     const gateway = createGateway({
       gateway: { id: key.id, publicKey: key.publicKey },
       version: packageJson.version,
@@ -90,10 +93,17 @@ export async function startGateway(options: StartOptions = {}): Promise<RunningG
         trustedDomains: config.identity.trustedDomains,
         sessionTtlMs: config.identity.sessionHours * 3_600_000,
         challengeTtlMs: config.identity.challengeMinutes * 60_000,
+        chains: config.identity.chains,
       },
       defaultRoute: config.route,
       relay: relaySettings(config),
       admission: createAdmission({ clock: systemClock, limits: config.limits }),
+      enrolments: {
+        privateKey: key.privateKey,
+        encryption: key.encryption,
+        custody,
+        settings: enrolmentSettings(config),
+      },
       http: httpSettings(config),
       retentionMs: config.data.retentionDays * 86_400_000,
     })
@@ -147,6 +157,37 @@ function publicUrl({ server }: Config): string | null {
   if (server.port === 0) return null
   const host = isWildcard(server.host) ? '127.0.0.1' : server.host
   return `http://${host.includes(':') ? `[${host}]` : host}:${server.port}`
+}
+
+/** The configured master key; else one that stands in the data folder. */
+async function makeCustody({ enrolments }: Config, directory: string, log: Log): Promise<Custody> {
+  const read = (text: string) => parseMasterKey(text) ?? undefined
+  const configured = enrolments.masterKey === undefined ? undefined : read(enrolments.masterKey)
+  const key =
+    configured ??
+    (await loadMasterKey(directory, () =>
+      log.warn(
+        { file: 'master.key' },
+        'a master key was made in the data folder, beside the secrets that it encrypts; set CAUSEWAY_MASTER_KEY to keep it elsewhere',
+      ),
+    ))
+  return createCustody({ key, previous: enrolments.previousMasterKeys.flatMap((text) => read(text) ?? []) })
+}
+
+function enrolmentSettings({ enrolments, relay }: Config): EnrolmentSettings {
+  const { maxPerWallet, maxTotal, maxOpen, maxOpening, idleCloseMs, wakeIntervalMs, walkIntervalMs } =
+    enrolments
+  return {
+    maxPerWallet,
+    maxTotal,
+    maxOpen,
+    maxOpening,
+    idleCloseMs,
+    wakeIntervalMs,
+    walkIntervalMs,
+    walkOverlapMs: relay.reconcileOverlapMs,
+    completeWithinMs: 15 * 60_000,
+  }
 }
 
 function relaySettings({ relay }: Config): RelaySettings {

@@ -10,6 +10,7 @@ import {
 } from '../../src/adapter/index.ts'
 import { isSimulatorAddress, simulatorAddress } from './address.ts'
 import type { SimulatorConfig } from './config.ts'
+import { createSimulatorEnrolments } from './enrolment.ts'
 import { type GatewayLine, joinedNetwork, type SimulatedMessage, type SimulatedNetwork } from './network.ts'
 import { createSimulatorMirrors } from './opaque.ts'
 
@@ -24,6 +25,7 @@ export function createSimulatorAdapter(config: SimulatorConfig, context: Adapter
   let line: GatewayLine | null = null
   /** Aborts when the connection in use is lost, so that nobody waits for its answers. */
   let lost = new AbortController()
+  const enrolment = createSimulatorEnrolments(network, context, connectedLine, answer)
 
   function report(up: boolean): void {
     if (up) {
@@ -124,6 +126,7 @@ export function createSimulatorAdapter(config: SimulatorConfig, context: Adapter
       report(!network.out)
     },
     async stop() {
+      enrolment.stop()
       line?.leave()
       line = null
       opaque.stop()
@@ -143,6 +146,7 @@ export function createSimulatorAdapter(config: SimulatorConfig, context: Adapter
     send,
     describe: () => ({ network: config.network }),
     ...(history ? { history: { walk, find } } : {}),
+    enrolment,
     identity: {
       addressOf: simulatorAddress,
       isAddress: isSimulatorAddress,

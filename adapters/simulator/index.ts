@@ -4,6 +4,8 @@ import { createSimulatorAdapter } from './adapter.ts'
 import { LARGEST_FRAME_BYTES, simulatorConfig } from './config.ts'
 
 export { isSimulatorAddress, simulatorAddress } from './address.ts'
+export { simulatorSignature } from './enrolment.ts'
+export type { NativeDraft, NativeMessage, SimulatedConversation } from './natives.ts'
 export {
   createSimulatedNetwork,
   type SimulatedMessage,

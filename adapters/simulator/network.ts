@@ -7,6 +7,7 @@
 import { AdapterError, type Clock, type FaultSwitches, systemClock } from '../../src/adapter/index.ts'
 import { type SimulatorConfig, simulatorConfig } from './config.ts'
 import { MessageLog } from './log.ts'
+import { SimulatedNatives } from './natives.ts'
 import { seededFractions } from './random.ts'
 import { Schedule } from './schedule.ts'
 import { TopicBoard } from './topics.ts'
@@ -88,6 +89,8 @@ export class SimulatedNetwork {
   readonly topics: TopicBoard
   /** By which adapters join it: `{ network: name }`. */
   readonly name: string
+  /** What its people write to each other natively, for hop mode. */
+  readonly natives: SimulatedNatives
   readonly #clock: Clock
   readonly #schedule: Schedule
   readonly #log: MessageLog
@@ -110,6 +113,12 @@ export class SimulatedNetwork {
     this.#shares = { loss, duplication, reordering, answerLoss }
     this.#latencyMs = config.latencyMs
     this.settings = config
+    this.natives = new SimulatedNatives({
+      clock,
+      withFaults: (deliver) => this.#withFaults(deliver),
+      after: (delayMs, task) => this.#schedule.after(delayMs, task),
+      out: () => this.#out,
+    })
     const set = (fault: keyof Shares) => (share: number) => {
       if (!(share >= 0 && share <= 1)) throw new RangeError(`${fault} is a share from 0 to 1`)
       this.#shares[fault] = share
@@ -135,6 +144,11 @@ export class SimulatedNetwork {
   /** Gateways are cut off. Native clients are not. */
   get out(): boolean {
     return this.#out
+  }
+
+  /** Whether the answer of a send that was taken is lost. */
+  losesAnswer(): boolean {
+    return this.#fraction() < this.#shares.answerLoss
   }
 
   /** Nothing is under way. A delivery that a gateway turned away is under way until it is taken. */

@@ -40,7 +40,8 @@ export interface EnrolmentFacet {
   revoke(enrolment: Enrolment, signal: AbortSignal): Promise<EnrolmentRevocation>
   /**
    * Sends a native message from the wallet's client. As `Adapter.send`: the same `transactionId` for every retry, the
-   * same error classes. `permanent` for a recipient whom the network does not know. The enrolment is open.
+   * same error classes. `permanent` for a recipient whom the network does not know. The enrolment is open. Must not wait for
+   * `deliverNative`, which waits for sends under way before it takes a message of the wallet's own.
    */
   send(intent: NativeIntent, signal: AbortSignal): Promise<Receipt>
   /** Looks for an earlier send of this intent. As `HistoryFacet.find`. The enrolment is open. */

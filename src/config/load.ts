@@ -4,7 +4,7 @@ import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import type { AdapterDefinition, EnvironmentVariable } from '../adapter/index.ts'
 import { loadAdapter, networkNames, sandboxNames } from '../adapter/registry.ts'
-import { type Config, configSchema, environmentKeys } from './schema.ts'
+import { CHAIN_VARIABLE, type Config, configSchema, environmentKeys } from './schema.ts'
 
 export type ConfigErrorCode =
   | 'config-unreadable'
@@ -168,6 +168,11 @@ async function applyEnvironment(
   for (const key of environmentKeys) {
     const value = await readVariable(key.name, environment)
     if (value !== undefined) setPath(values, key.path, key.number ? Number(value) : value)
+  }
+  for (const name of Object.keys(environment)) {
+    const id = CHAIN_VARIABLE.exec(name)?.[1]
+    const value = id === undefined ? undefined : await readVariable(name.replace(/_FILE$/, ''), environment)
+    if (id !== undefined && value !== undefined) setPath(values, ['identity', 'chains', id, 'rpcUrl'], value)
   }
 }
 

@@ -54,6 +54,7 @@ export async function renderConfigReference(): Promise<string> {
     '| variable | key |',
     '|---|---|',
     ...environmentKeys.map(({ name, path }) => `| \`${name}\` | \`${path.join('.')}\` |`),
+    '| `CAUSEWAY_CHAIN_<id>_RPC_URL` | `identity.chains.<id>.rpcUrl` (secret) |',
   ]
   const definitions = await Promise.all(networkNames.map(loadAdapter))
   for (const { manifest } of definitions) {
@@ -84,6 +85,12 @@ function describe(schema: JsonSchema, prefix: string): string[] {
 function rows(schema: JsonSchema, prefix: string, optional: boolean): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, value]) => {
     if (value.properties) return rows(value, `${prefix}${key}.`, optional || !schema.required?.includes(key))
+    const entries = value.additionalProperties as JsonSchema | undefined
+    if (entries?.properties) return [...own(key, value), ...rows(entries, `${prefix}${key}.<id>.`, false)]
+    return own(key, value)
+  })
+
+  function own(key: string, value: JsonSchema): string[] {
     const fallback =
       value.default === undefined
         ? schema.required?.includes(key) && !optional
@@ -93,7 +100,7 @@ function rows(schema: JsonSchema, prefix: string, optional: boolean): string[] {
     return [
       `| \`${prefix}${key}\` | ${takes(value)} | ${fallback} | ${(value.description ?? '').replaceAll('|', '\\|').replaceAll('\n', ' ')} |`,
     ]
-  })
+  }
 }
 
 function takes(schema: JsonSchema): string {

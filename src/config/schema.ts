@@ -3,6 +3,7 @@
  * `config/schema.json`. The keys under `networks.<network>` belong to each adapter's own schema.
  */
 import { z } from 'zod'
+import { parseMasterKey } from '../custody.ts'
 import { LIMITS } from '../envelope/index.ts'
 import { requireDomain } from '../identity/index.ts'
 
@@ -20,6 +21,28 @@ const domain = z.string().superRefine((text, context) => {
     context.addIssue({ code: 'custom', message: (error as Error).message })
   }
 })
+
+const chainId = z.string().regex(/^[1-9][0-9]{0,15}$/, 'must be an EVM chain id in decimal')
+
+const chain = z.strictObject({
+  rpcUrl: z
+    .string()
+    .refine(isRpcUrl, 'must be an http or https URL without user and password')
+    .describe(
+      'JSON-RPC of a node that you trust: what it says of a signature decides. Often holds a key: a secret.',
+    ),
+  timeoutMs: milliseconds(5_000, 'How long one call may take.', 100),
+  maxInFlight: positive(8, 'Calls under way at once; eight times as many may wait.', 1_000),
+})
+
+function isRpcUrl(text: string): boolean {
+  const url = URL.parse(text)
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
+}
+
+const masterKey = z
+  .string()
+  .refine((text) => parseMasterKey(text) !== null, 'must be 32 bytes as hexadecimal or base64url')
 
 export const routeSchema = z.strictObject({
   policy: z
@@ -77,6 +100,12 @@ export const configSchema = z.strictObject({
         ),
       sessionHours: positive(168, 'How long a bearer token is valid. Hours.'),
       challengeMinutes: positive(5, 'How long a text waits for its signature. Minutes.'),
+      chains: z
+        .record(chainId, chain)
+        .default({})
+        .describe(
+          'Nodes that are asked about the signatures of smart accounts (ERC-1271, ERC-6492), by EVM chain id. Smart accounts of other chains cannot sign in. `CAUSEWAY_CHAIN_<id>_RPC_URL` sets the URL of one.',
+        ),
     })
     .prefault({}),
   data: z
@@ -141,6 +170,37 @@ export const configSchema = z.strictObject({
       ),
     })
     .prefault({}),
+  enrolments: z
+    .strictObject({
+      masterKey: masterKey
+        .optional()
+        .describe(
+          'Key that encrypts the secrets of enrolments and mirrors: 32 bytes as 64 hexadecimal characters or base64url. Default: made into `master.key` in the data folder, beside what it protects.',
+        ),
+      previousMasterKeys: z
+        .array(masterKey)
+        .default([])
+        .describe('Earlier master keys. What they encrypted is encrypted anew when it is used.'),
+      maxPerWallet: positive(4, 'Enrolments that a wallet may have, begun ones included.'),
+      maxTotal: positive(10_000, 'Enrolments of all wallets.'),
+      maxOpen: positive(
+        500,
+        'Enrolments with a connection at a time; the ones used least lately are closed.',
+      ),
+      maxOpening: positive(4, 'Enrolments that are being opened at a time.'),
+      idleCloseMs: milliseconds(900_000, 'Without traffic for this long, an enrolment is closed.', 1_000),
+      wakeIntervalMs: milliseconds(
+        300_000,
+        'How often a closed enrolment is opened and its messages are read.',
+        1_000,
+      ),
+      walkIntervalMs: milliseconds(
+        60_000,
+        'How often the messages of an open enrolment are read for what its stream lost.',
+        1_000,
+      ),
+    })
+    .prefault({}),
   admin: z
     .strictObject({
       token: z
@@ -166,6 +226,9 @@ export const configSchema = z.strictObject({
     ),
 })
 
+/** Sets `identity.chains.<id>.rpcUrl`; as with the others, `_FILE` behind it names a file with the value. */
+export const CHAIN_VARIABLE = /^CAUSEWAY_CHAIN_([1-9][0-9]{0,15})_RPC_URL(?:_FILE)?$/
+
 export type Config = z.output<typeof configSchema>
 
 /** Environment variables that set one key of the file, stronger than the file. Each also exists as `<NAME>_FILE`, naming a file with the value. */
@@ -176,5 +239,6 @@ export const environmentKeys: readonly { name: string; path: readonly string[]; 
   { name: 'CAUSEWAY_DOMAIN', path: ['identity', 'domain'] },
   { name: 'CAUSEWAY_DATA_DIRECTORY', path: ['data', 'directory'] },
   { name: 'CAUSEWAY_ADMIN_TOKEN', path: ['admin', 'token'] },
+  { name: 'CAUSEWAY_MASTER_KEY', path: ['enrolments', 'masterKey'] },
   { name: 'CAUSEWAY_LOG_LEVEL', path: ['log', 'level'] },
 ]

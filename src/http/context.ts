@@ -3,6 +3,7 @@ import type { HttpBindings } from '@hono/node-server'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Clock } from '../adapter/index.ts'
+import type { Enrolments } from '../enrolment/types.ts'
 import type { Identity, Session } from '../identity/types.ts'
 import type { LiveHub } from '../live/hub.ts'
 import type { Log } from '../observability/log.ts'
@@ -19,7 +20,10 @@ export interface GatewayDescription {
   /** As it stands in hop traces. */
   id: string
   version: string
+  /** Ed25519; also the device that signs what the gateway attests. */
   publicKey: Uint8Array
+  /** X25519; null without hop mode. */
+  encryptionKey: Uint8Array | null
   /** Some network is a local stand-in. */
   sandbox: boolean
   /** Domain of the texts that wallets sign. */
@@ -30,6 +34,8 @@ export interface HttpParts {
   gateway: GatewayDescription
   identity: Identity
   relay: Relay
+  /** Hop mode; null without. */
+  enrolments: Enrolments | null
   networks: Networks
   store: Store
   live: LiveHub

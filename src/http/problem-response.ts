@@ -1,6 +1,7 @@
 /** From whatever was thrown to an RFC 9457 answer. What is not in the registry is `internal-error`, told to the log alone. */
 import { HTTPException } from 'hono/http-exception'
 import { AdapterError } from '../adapter/index.ts'
+import { EnrolmentError } from '../enrolment/errors.ts'
 import { EnvelopeError } from '../envelope/errors.ts'
 import { IdentityError } from '../identity/errors.ts'
 import { RelayError } from '../relay/errors.ts'
@@ -42,7 +43,12 @@ export function refusalOf(error: unknown): Refusal {
       errors: errors ?? null,
     }
   }
-  if (error instanceof EnvelopeError || error instanceof IdentityError || error instanceof RelayError) {
+  if (
+    error instanceof EnvelopeError ||
+    error instanceof IdentityError ||
+    error instanceof EnrolmentError ||
+    error instanceof RelayError
+  ) {
     return plain(error.code, problems[error.code].status < 500 ? error.message : null)
   }
   if (error instanceof AdmissionError) {

@@ -38,6 +38,26 @@ export const relayProblems: Record<RelayErrorCode, ProblemEntry> = {
     title: 'This gateway takes no envelopes of this mode here',
     fix: 'Send in mode sealed.',
   },
+  'hop-not-enrolled': {
+    status: 422,
+    title: 'The wallet has not enrolled this gateway on the network',
+    fix: 'Enrol the wallet first (POST /v1/enrolments/{network}), or send in mode sealed.',
+  },
+  'hop-key-missing': {
+    status: 422,
+    title: 'The hop request is not sealed to this gateway',
+    fix: 'Seal it to the gateway’s encryptionKey of GET /v1/gateway as well, in suite 1.',
+  },
+  'hop-not-trusted': {
+    status: 403,
+    title: 'The recipient does not trust the gateway that attests the envelope',
+    fix: 'Send the consent of the recipient’s wallet along; without it no gateway is believed.',
+  },
+  'hop-without-keys': {
+    status: 503,
+    title: 'The wallet has no device with current keys',
+    fix: 'Sign in with a device of the wallet; what waits is then read from the network.',
+  },
   'device-unknown': {
     status: 403,
     title: 'The device is not certified by the wallet',

@@ -2,11 +2,13 @@
  * The one registry of problems (RFC 9457). Every code that any part of the gateway can refuse with has its status, title
  * and fix here; the compiler refuses a missing one. `docs/reference/errors.md` and the page `/docs/errors` are made of it.
  */
+import type { EnrolmentErrorCode } from '../enrolment/errors.ts'
 import type { EnvelopeErrorCode } from '../envelope/errors.ts'
 import type { IdentityErrorCode } from '../identity/errors.ts'
 import type { RelayErrorCode } from '../relay/errors.ts'
 import type { StoreErrorCode } from '../store/port.ts'
 import type { HttpErrorCode, WebhookErrorCode } from './errors.ts'
+import { enrolmentProblems } from './problems-enrolment.ts'
 import { envelopeProblems } from './problems-envelope.ts'
 import { httpProblems, webhookProblems } from './problems-http.ts'
 import { identityProblems } from './problems-identity.ts'
@@ -14,6 +16,7 @@ import { relayProblems, storeProblems } from './problems-relay.ts'
 
 export type ProblemCode =
   | EnvelopeErrorCode
+  | EnrolmentErrorCode
   | IdentityErrorCode
   | RelayErrorCode
   | StoreErrorCode
@@ -51,6 +54,7 @@ export type ProblemStatus =
 export const problems: Readonly<Record<ProblemCode, ProblemEntry>> = {
   ...envelopeProblems,
   ...identityProblems,
+  ...enrolmentProblems,
   ...relayProblems,
   ...storeProblems,
   ...httpProblems,

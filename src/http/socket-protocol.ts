@@ -21,11 +21,12 @@
  * Back-pressure: the gateway stops reading while too many submissions are under way, and closes the connection with 1013
  * when too much waits for a slow reader; attach again with the last cursor. It closes with 1001 when it shuts down.
  */
-import { decode, encode } from 'cborg'
+import { decode } from 'cborg'
 import type { InboxItem } from '../store/port.ts'
 import type { Cursors } from './cursor.ts'
 import { encodeFlags } from './encode.ts'
 import { HttpError } from './errors.ts'
+import { encodeMessage, readSubmission } from './socket-codec.ts'
 
 export const KIND = {
   attach: 1,
@@ -61,6 +62,8 @@ const DECODE = { strict: true, allowIndefinite: false, allowUndefined: false, re
 
 /** Reads a message of a client. Errors: `socket-frame-invalid`. */
 export function decodeClientFrame(bytes: Uint8Array): ClientFrame {
+  const submission = readSubmission(bytes, KIND.submit)
+  if (submission !== null) return { kind: 'submit', ...submission }
   let frame: unknown
   try {
     frame = decode(bytes, DECODE)
@@ -104,7 +107,7 @@ export function requestIdOf(bytes: Uint8Array): number {
 }
 
 export function encodeServerFrame(kind: number, requestId: number, payload: unknown): Uint8Array {
-  return encode([kind, requestId, payload])
+  return encodeMessage([kind, requestId, payload])
 }
 
 /** The message that carries an item to those who hear `wallet`. */

@@ -1,4 +1,5 @@
 /** One WebSocket connection of `GET /v1/socket`; the protocol stands in `socket-protocol.ts`. */
+import type { Duplex } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
 import type { Session } from '../identity/types.ts'
 import type { InboxItem } from '../store/port.ts'
@@ -38,14 +39,21 @@ const encoded = new WeakMap<InboxItem, Uint8Array>()
 export function serveSocket(
   socket: WebSocket,
   services: HttpServices,
-  request: { id: string; address: string; first: { token: string; after: string | null } | null },
+  request: {
+    id: string
+    address: string
+    first: { token: string; after: string | null } | null
+    /** What the socket writes to, where that is known. */
+    connection: Duplex | null
+  },
 ): void {
   const { relay, identity, store, live, streams, settings, clock, metrics, log, rates } = services
   const limits = settings.streams
-  const { id: requestId, address, first } = request
+  const { id: requestId, address, first, connection } = request
   const attachments = new Map<string, Attachment>()
   let inFlight = 0
   let answered = true
+  let corked = false
   let checkAt = clock.monotonic() + limits.sessionCheckMs
   let idleSince = clock.monotonic()
 
@@ -75,8 +83,20 @@ export function serveSocket(
     return
   }
 
+  /** Messages of one turn of the event loop leave in one write: answers come in groups, as the store commits them. */
+  function transmit(bytes: Uint8Array): void {
+    if (connection !== null && !corked) {
+      corked = true
+      connection.cork()
+      process.nextTick(() => {
+        corked = false
+        connection.uncork()
+      })
+    }
+    socket.send(bytes)
+  }
   function send(kind: number, id: number, payload: unknown): void {
-    socket.send(encodeServerFrame(kind, id, payload))
+    transmit(encodeServerFrame(kind, id, payload))
     // Asking without reading the answers must not fill the gateway's memory.
     if (socket.bufferedAmount > limits.bufferBytes) cut('slow')
   }
@@ -144,7 +164,7 @@ export function serveSocket(
       bytes = encodeItemFrame(item, wallet, cursors)
       encoded.set(item, bytes)
     }
-    socket.send(bytes)
+    transmit(bytes)
     return socket.bufferedAmount <= limits.bufferBytes
   }
   async function drained(): Promise<boolean> {

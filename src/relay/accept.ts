@@ -4,21 +4,23 @@ import {
   decodeSealed,
   FRAME_KIND,
   type Frame,
+  isHop,
   LIMITS,
   type SealedEnvelope,
   toHex,
 } from '../envelope/index.ts'
 import type { AcceptRecord, AcceptResult, Delivery, NewDelivery } from '../store/port.ts'
 import type { Arrivals } from './arrivals.ts'
-import { createChecks, type Entry, requireSealed } from './checks.ts'
+import { createChecks, type Entry } from './checks.ts'
 import { createCopies, publishItems } from './copies.ts'
 import { RelayError, refusalCode } from './errors.ts'
 import { encodeTrace, type Frames } from './frames.ts'
+import { createHopRequests } from './hop-out.ts'
+import { requireRelayable } from './hop-trust.ts'
 import type { LoopGuard } from './loop-guard.ts'
 import type { Outbox } from './outbox.ts'
 import type { RelayContext, Stranger } from './parts.ts'
-import type { Ranking } from './ranking.ts'
-import { createResolver } from './recipients.ts'
+import type { Resolver } from './recipients.ts'
 import { createSerializer } from './serializer.ts'
 import { createStrangers } from './strangers.ts'
 import type { Accepted } from './types.ts'
@@ -32,13 +34,19 @@ export interface Acceptor {
 
 export function createAcceptor(
   context: RelayContext,
-  tools: { guard: LoopGuard; arrivals: Arrivals; frames: Frames; outbox: Outbox; ranking: Ranking },
+  tools: {
+    guard: LoopGuard
+    arrivals: Arrivals
+    frames: Frames
+    outbox: Outbox
+    resolver: Resolver
+  },
 ): Acceptor {
   const { store, live, clock, settings, observer } = context
-  const { guard, arrivals, frames, outbox } = tools
+  const { guard, arrivals, frames, outbox, resolver } = tools
   const checks = createChecks(context, frames)
-  const resolver = createResolver(context, tools.ranking)
   const copies = createCopies(context, frames)
+  const requests = createHopRequests(context, checks)
   const strangers = createStrangers(context, { checks, resolver, frames, outbox })
   /** Copies of one envelope that come at once wait for the first: they then cost a look-up, not a verification. */
   const inTurn = createSerializer()
@@ -48,7 +56,8 @@ export function createAcceptor(
     checks.times(entry)
     // Ahead of the signatures, because shared addresses carry much that is for wallets of other gateways.
     const recipients = await resolver.recipientsOf(entry)
-    const stranger = entry.inbound && !recipients.senderServed ? strangerOf(entry) : null
+    const hop = isHop(entry.envelope.header)
+    const stranger = entry.inbound && (hop || !recipients.senderServed) ? strangerOf(entry) : null
     if (stranger) await context.admission.examine?.(stranger)
     await checks.sender(entry)
     await checks.wraps(entry, recipients.here)
@@ -61,13 +70,19 @@ export function createAcceptor(
       stranger,
     })
     const received = here.map((wallet) => ({ wallet, direction: 'received' as const }))
-    const sent = senderServed && !here.includes(from) ? [{ wallet: from, direction: 'sent' as const }] : []
+    // A native sender did not send this envelope, also when the wallet is served here.
+    const isSender = senderServed && !here.includes(from) && !hop
+    const sent = isSender ? [{ wallet: from, direction: 'sent' as const }] : []
     const record = recordOf(entry, [...received, ...sent], await resolver.plan(entry, recipients))
+    return keep(record, entry.envelope)
+  }
+
+  async function keep(record: AcceptRecord, { header }: SealedEnvelope): Promise<AcceptResult> {
     const result = await store.accept(record)
     if (result.outcome === 'accepted') {
       const stored = { ...record, seq: result.seq, wallets: record.inbox.map(({ wallet }) => wallet) }
       frames.remember(stored)
-      publishItems(live, stored, entry.envelope.header.to)
+      publishItems(live, stored, header.to)
       outbox.offer(result.deliveries)
     }
     return result
@@ -82,8 +97,8 @@ export function createAcceptor(
         'The envelope names another sender than the wallet that is signed in',
       )
     }
-    requireSealed(envelope.header)
     const { id } = envelope
+    const hop = isHop(envelope.header)
     const accepted = (duplicate: boolean, deliveries: Delivery[]): Accepted => ({
       id,
       duplicate,
@@ -92,12 +107,14 @@ export function createAcceptor(
     const entry = entryOf(envelope, via, null, null)
     const again = async () => {
       await copies.complete(envelope)
-      return accepted(true, await strangers.deliveries(entry))
+      return accepted(true, await (hop ? store.deliveriesOf(id) : strangers.deliveries(entry)))
     }
     return inTurn(toHex(id), () =>
       unlessTaken(id, {
         first: async () => {
-          const { outcome, deliveries } = await take(entry)
+          const { outcome, deliveries } = await (hop
+            ? keep(await requests.record(entry), envelope)
+            : take(entry))
           return outcome === 'duplicate' ? again() : accepted(false, deliveries)
         },
         again,
@@ -160,7 +177,7 @@ export function createAcceptor(
     })
     if (frame.kind === FRAME_KIND.opaque) return hearParcel(network, inbound, frame)
     const envelope = decodeSealed(frame.bytes, { maxBytes: settings.maxEnvelopeBytes })
-    requireSealed(envelope.header)
+    requireRelayable({ envelope })
     const { id } = envelope
     const again = async () => {
       await copies.complete(envelope)
@@ -239,7 +256,7 @@ function recordOf(entry: Entry, inbox: AcceptRecord['inbox'], deliveries: NewDel
   return {
     id: envelope.id,
     kind: FRAME_KIND.envelope,
-    mode: 'sealed',
+    mode: isHop(envelope.header) ? 'hop' : 'sealed',
     from,
     device,
     conversation,

@@ -17,7 +17,9 @@ const UNSETTLED: DeliveryState[] = ['pending', 'standby', 'dispatching', 'uncert
 /** What is done with messages that carry an envelope which this gateway has already. */
 export interface Arrivals {
   /** Layer 2 of the loop guard: the answer for a network message that was heard or sent before, else null. */
-  known(network: string, inbound: Inbound): Promise<DeliverResult | null>
+  known(network: string, message: Pick<Inbound, 'remoteId'>): Promise<DeliverResult | null>
+  /** The network has it at the delivery's address. `echo`: by our own send. */
+  settle(delivery: Delivery, remoteId: string, echo: boolean): Promise<void>
   /** A copy of a taken envelope: settles the delivery to the place where it was heard. */
   again(network: string, inbound: Inbound, id: Uint8Array, sealed: Uint8Array): Promise<DeliverResult>
   /** Nothing is left to do for this network message, should it come again. */
@@ -107,6 +109,7 @@ export function createArrivals(
 
   return {
     remember,
+    settle,
     async known(network, { remoteId }) {
       const earlier = remembered.get(keyOf(network, remoteId))
       if (earlier) return earlier

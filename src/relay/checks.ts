@@ -4,14 +4,15 @@ import {
   EnvelopeError,
   type EnvelopeHeader,
   equalBytes,
-  FLAGS,
   type Hop,
+  isHop,
   type SealedEnvelope,
   verifySealed,
 } from '../envelope/index.ts'
 import type { DeviceStatus } from '../identity/types.ts'
 import { RelayError, type RelayErrorCode } from './errors.ts'
 import type { Frames } from './frames.ts'
+import { requireTrustedHop } from './hop-trust.ts'
 import type { RelayContext } from './parts.ts'
 
 /** An envelope on its way in. */
@@ -52,18 +53,14 @@ const DEVICE_REFUSALS: Record<
   },
 }
 
-/** A hop envelope is attested by a gateway that the recipient enrolled. Throws `envelope-mode-unsupported`: there are no enrolments. */
-export function requireSealed({ flags }: EnvelopeHeader): void {
-  if ((flags & FLAGS.hop) !== 0) {
-    throw new RelayError('envelope-mode-unsupported', 'This gateway takes no envelopes with the hop flag')
-  }
-}
-
 /**
  * A pair's conversation follows from its two wallets: anyone else who names it would write into it. Throws
  * `envelope-conversation-mismatch`. What a conversation of several follows from is not in the envelope.
  */
-function requireOwnConversation({ from, to, conversation }: EnvelopeHeader): void {
+function requireOwnConversation(header: EnvelopeHeader): void {
+  // In hop mode it may be that of a native group, which is checked where the native names are read.
+  if (isHop(header)) return
+  const { from, to, conversation } = header
   const [peer] = to
   if (to.length !== 1 || peer === undefined || equalBytes(conversation, directConversation(from, peer)))
     return
@@ -77,7 +74,7 @@ function requireOwnConversation({ from, to, conversation }: EnvelopeHeader): voi
 export interface Checks {
   /** Number of recipients, conversation, clock, age and ttl. */
   times(entry: Entry): void
-  /** The sender certified the device, and the device signed the envelope. */
+  /** The sender certified the device, or the recipient trusts the gateway whose device it is; and it signed the envelope. */
   sender(entry: Entry): Promise<void>
   /**
    * A copy from which wraps were dropped on the way must still hold one for each recipient served here: it would take the
@@ -112,8 +109,10 @@ export function createChecks(context: RelayContext, frames: Frames): Checks {
     }
   }
 
-  async function checkSender({ envelope, certificate, receivedAt }: Entry): Promise<void> {
+  async function checkSender(entry: Entry): Promise<void> {
+    const { envelope, inbound, certificate, receivedAt } = entry
     const { from: wallet, device } = envelope.header
+    if (inbound && isHop(envelope.header)) return requireTrustedHop(context, entry)
     const status = await trust.deviceStatus({ wallet, device, certificate, receivedAt })
     if (status !== 'certified') {
       throw new RelayError(DEVICE_REFUSALS[status].code, DEVICE_REFUSALS[status].message)

@@ -61,7 +61,8 @@ export function publishItems(
       {
         seq,
         id,
-        direction: to.includes(wallet) ? 'received' : 'sent',
+        // What a wallet sends by hop mode to a group is addressed to itself.
+        direction: to.includes(wallet) && !(mode === 'hop' && from === wallet) ? 'received' : 'sent',
         mode,
         from,
         conversation,

@@ -3,6 +3,8 @@ import type { Checkpoint, Delivery, DeliveryMove, StoredEnvelope } from '../stor
 import { withDeadline } from './deadline.ts'
 import type { Fallback } from './fallback.ts'
 import type { Frames } from './frames.ts'
+import { enrolmentOf } from './hop.ts'
+import type { HopSends } from './hop-out.ts'
 import type { LaneItem, LaneOutcome } from './lanes.ts'
 import type { RelayContext } from './parts.ts'
 import type { Ranking } from './ranking.ts'
@@ -48,6 +50,8 @@ export function createDispatcher(
     fallback: Fallback
     ranking: Ranking
     isConnected(network: string): boolean
+    /** Null without hop mode. */
+    hopSends: HopSends | null
     /** Aborts when sends in flight have to end. */
     hardStop: AbortSignal
     /** A delivery was acknowledged by an answer that came after it was no longer waited for. */
@@ -56,7 +60,7 @@ export function createDispatcher(
 ): Dispatcher {
   const { store, clock, random, settings, networks, observer, log } = context
   const { frames, fallback, ranking } = tools
-  const transmitter = createTransmitter(context, frames, tools.hardStop)
+  const transmitter = createTransmitter(context, frames, tools.hardStop, tools.hopSends)
 
   function checkpoint(
     name: Checkpoint['name'],
@@ -68,7 +72,9 @@ export function createDispatcher(
 
   async function run(item: OutboxItem): Promise<LaneOutcome> {
     try {
-      return await (item.unwritten ? writeAgain(item, item.unwritten) : step(item))
+      const work = item.unwritten ? writeAgain(item, item.unwritten) : step(item)
+      const enrolment = enrolmentOf(item)
+      return await (enrolment === null ? work : (tools.hopSends?.track(enrolment, work) ?? work))
     } catch (error) {
       // The store or identity failed, not the network: the delivery stays as it is stored and is taken up again.
       log.error({ network: item.network, delivery: item.id, error }, 'a delivery could not be worked on')
@@ -139,20 +145,19 @@ export function createDispatcher(
     // A send without a try left is looked for all the same: it may have arrived.
     const isLast = item.attempt >= retry.maxAttempts
     const sendAgain = async () => (isLast ? give(item, 'dead', 'attempts-exhausted:uncertain') : 'resend')
-    const capabilities = adapter.capabilities()
-    if (capabilities.idempotentSend && !isLast) return 'resend'
+    const { resend, find } = transmitter.lookUp(adapter, item)
+    if (resend && !isLast) return 'resend'
     const delivery = await store.getDelivery(item.id)
     if (delivery?.state !== 'uncertain') return 'done'
-    const { history } = adapter
-    if (!history || !capabilities.lookup) {
+    if (find === null) {
+      const capabilities = adapter.capabilities()
       if (item.waited || !(capabilities.echo || capabilities.history)) return sendAgain()
       item.waited = true
       return { retryAt: clock.now() + retryDelay(retry, 1, random.fraction()), wakes: false }
     }
     try {
-      const intent = await transmitter.intentFor(delivery, envelope, adapter)
       const limits = { milliseconds: settings.sendTimeoutMs, graceMs: OBEY_MS, signal: tools.hardStop }
-      const receipt = await withDeadline(clock, limits, (signal) => history.find(intent, signal))
+      const receipt = await withDeadline(clock, limits, (signal) => find(delivery, envelope, signal))
       if (receipt === null) return sendAgain()
       const remoteIds = 'remoteIds' in receipt ? receipt.remoteIds : []
       return await acknowledge(item, ['uncertain'], remoteIds, 'found')

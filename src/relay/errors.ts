@@ -13,6 +13,14 @@ export type RelayErrorCode =
   | 'envelope-wraps-missing'
   /** Mode `hop` needs an enrolment; a parcel of mode `opaque` is taken from this gateway's own mirrors alone. */
   | 'envelope-mode-unsupported'
+  /** The wallet has not enrolled this gateway on the network of the request. */
+  | 'hop-not-enrolled'
+  /** A hop request is not sealed to the gateway that is to send it. */
+  | 'hop-key-missing'
+  /** Nobody whom the recipient trusts attests the envelope. */
+  | 'hop-not-trusted'
+  /** The enrolled wallet has no device to seal to; the message is taken later. */
+  | 'hop-without-keys'
   | 'device-unknown'
   | 'device-expired'
   | 'device-revoked'
@@ -47,12 +55,15 @@ export class RelayError extends Error {
   }
 }
 
+/** Not for what the message is: it is to come again. */
+const LATER: ReadonlySet<string> = new Set<RelayErrorCode>(['relay-stopping', 'hop-without-keys'])
+
 /**
  * The stable code of an error that refuses an envelope for what it is, or null for a failure of ours (store, network),
  * after which the same bytes must be tried again.
  */
 export function refusalCode(error: unknown): string | null {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null
-  if (error.name === 'RelayError') return error.code === 'relay-stopping' ? null : error.code
+  if (error.name === 'RelayError') return LATER.has(error.code) ? null : error.code
   return error.name === 'EnvelopeError' || error.name === 'AdmissionError' ? error.code : null
 }

@@ -4,6 +4,7 @@ import { createAgenda } from './agenda.ts'
 import { createDispatcher, type OutboxItem } from './dispatch.ts'
 import { createFallback, type Fallback } from './fallback.ts'
 import type { Frames } from './frames.ts'
+import type { HopSends } from './hop-out.ts'
 import { createLanes } from './lanes.ts'
 import type { RelayContext } from './parts.ts'
 import type { Ranking } from './ranking.ts'
@@ -32,7 +33,12 @@ export interface Outbox {
   connection(network: string, state: 'up' | 'opening' | 'down'): void
 }
 
-export function createOutbox(context: RelayContext, frames: Frames, ranking: Ranking): Outbox {
+export function createOutbox(
+  context: RelayContext,
+  frames: Frames,
+  ranking: Ranking,
+  hopSends: HopSends | null,
+): Outbox {
   const { store, clock, random, settings, networks, log } = context
   const highWater = settings.maxQueuedPerNetwork ?? HIGH_WATER
   const agenda = createAgenda(clock)
@@ -67,6 +73,7 @@ export function createOutbox(context: RelayContext, frames: Frames, ranking: Ran
     fallback,
     ranking,
     isConnected: lanes.isOpen,
+    hopSends,
     hardStop: hardStop.signal,
     settled: (delivery) => lanes.release(delivery.network, delivery.id),
   })

@@ -3,6 +3,7 @@ import type { AdapterLog, Clock, Random } from '../adapter/index.ts'
 import type { VerifyEd25519 } from '../envelope/index.ts'
 import type { DeviceTrust, Directory } from '../identity/types.ts'
 import type { Store } from '../store/port.ts'
+import type { HopParts } from './hop.ts'
 import type { LivePublisher, Networks, RelayObserver, RelaySettings } from './types.ts'
 
 export interface RelayParts {
@@ -21,6 +22,8 @@ export interface RelayParts {
   verify?: VerifyEd25519
   /** Default: everyone is admitted. */
   admission?: Admission
+  /** Hop mode. Default: nobody is enrolled. */
+  hop?: HopParts | null
   /** Keeps the registrations of mirrors. Default: none, and mirrors are refused. */
   vault?: Vault
   /** Default: nobody is told. */

@@ -1,3 +1,4 @@
+import { isHop, readHopOrigin } from '../envelope/index.ts'
 import type { NewDelivery } from '../store/port.ts'
 import type { Entry } from './checks.ts'
 import { RelayError } from './errors.ts'
@@ -56,6 +57,8 @@ export function createResolver(context: RelayContext, ranking: Ranking): Resolve
     // A frame at the end of its trace reaches inboxes and goes no further.
     if (!maySendOn(entry.trace)) return []
     const { envelope, inbound, receivedAt, via } = entry
+    // A native message is on its own network already, with the wallet's own client there.
+    const native = isHop(envelope.header) ? readHopOrigin(envelope.header).network : null
     const planned = await Promise.all(
       [...here, ...elsewhere].map(async (wallet) => {
         const [route, endpoints] = await Promise.all([
@@ -66,7 +69,7 @@ export function createResolver(context: RelayContext, ranking: Ranking): Resolve
           envelopeId: envelope.id,
           wallet,
           route,
-          endpoints,
+          endpoints: endpoints.filter(({ network }) => network !== native),
           networks: networks.names(),
           ranking,
           heardAt: inbound ? { network: via, address: inbound.to } : null,

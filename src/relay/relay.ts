@@ -3,6 +3,8 @@ import { createAcceptor } from './accept.ts'
 import { createArrivals } from './arrivals.ts'
 import { RelayError } from './errors.ts'
 import { createFrames } from './frames.ts'
+import { createNativeIntake } from './hop-in.ts'
+import { createHopSends } from './hop-out.ts'
 import { createJourneys } from './journey.ts'
 import { createLoopGuard } from './loop-guard.ts'
 import { createMirrorKeeper } from './mirrors.ts'
@@ -10,6 +12,7 @@ import { createOutbox } from './outbox.ts'
 import { createParcels } from './parcels.ts'
 import type { RelayContext, RelayParts, Vault } from './parts.ts'
 import { createRanking } from './ranking.ts'
+import { createResolver } from './recipients.ts'
 import { createReconciler } from './reconcile.ts'
 import { createSignatureVerifier } from './signatures.ts'
 import type { Relay, RelayObserver } from './types.ts'
@@ -61,15 +64,22 @@ export function createRelay(parts: RelayParts): Relay {
     admission: { admit: () => {} },
     observer: silentObserver,
     vault: noVault,
+    hop: null,
     ...parts,
   }
   const { store, networks, clock, observer } = context
   const ranking = createRanking()
   const frames = createFrames(context)
-  const outbox = createOutbox(context, frames, ranking)
+  const sends = context.hop && createHopSends(context, context.hop, frames)
+  const outbox = createOutbox(context, frames, ranking, sends)
   const guard = createLoopGuard(context.gateway, store)
   const arrivals = createArrivals(context, { guard, frames, outbox })
-  const acceptor = createAcceptor(context, { guard, arrivals, frames, outbox, ranking })
+  const resolver = createResolver(context, ranking)
+  const acceptor = createAcceptor(context, { guard, arrivals, frames, outbox, resolver })
+  const intake =
+    context.hop &&
+    sends &&
+    createNativeIntake(context, context.hop, { arrivals, frames, outbox, resolver, sends })
   const mirrors = createMirrorKeeper(context, createParcels(context, { frames, outbox, ranking }))
   const journeys = createJourneys(context, outbox)
   const states = new Map<string, AdapterState>()
@@ -125,6 +135,8 @@ export function createRelay(parts: RelayParts): Relay {
     },
     submit: (input) => enter(() => acceptor.submit(input)),
     hear,
+    hearNative: (network, inbound) =>
+      enter(async () => intake?.hear(network, inbound) ?? { outcome: 'refused', code: 'enrolment-unknown' }),
     hearOpaque: (network, inbound) => enter(() => mirrors.hear(network, inbound)),
     mirrors: {
       put: (wallet, network, registration) => enter(() => mirrors.put(wallet, network, registration)),

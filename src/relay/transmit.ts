@@ -1,9 +1,19 @@
 import { LRUCache } from 'lru-cache'
-import { type Adapter, AdapterError, type Receipt, type SendIntent } from '../adapter/index.ts'
-import { FLAGS } from '../envelope/index.ts'
+import {
+  type Adapter,
+  AdapterError,
+  type EnrolmentFacet,
+  type NativeIntent,
+  type Receipt,
+  type SendIntent,
+} from '../adapter/index.ts'
+import type { EnrolmentDirectory } from '../enrolment/types.ts'
+import { EnvelopeError, FLAGS } from '../envelope/index.ts'
 import type { Delivery, StoredEnvelope } from '../store/port.ts'
 import { withDeadline } from './deadline.ts'
 import type { Frames } from './frames.ts'
+import { aliasedReceipt, enrolmentOf } from './hop.ts'
+import type { HopSends } from './hop-out.ts'
 import type { RelayContext } from './parts.ts'
 
 /** How long an adapter may take to obey its signal before its slot is taken from it. */
@@ -11,9 +21,21 @@ export const OBEY_MS = 1_000
 /** Addresses known to have been provisioned; more are provisioned once again, which is harmless. */
 const PROVISIONED_ADDRESSES = 50_000
 
-/** One call of an adapter's `send`, and what has to be done before it. */
+/** One call of an adapter's `send`, or of its enrolment facet's, and what has to be done before it. */
 export interface Transmitter {
-  intentFor(delivery: Delivery, envelope: StoredEnvelope, adapter: Adapter): Promise<SendIntent>
+  /**
+   * How an earlier send is looked up. `resend`: it may be repeated instead, for the network takes it once. `find` is null
+   * where the network cannot be asked.
+   */
+  lookUp(
+    adapter: Adapter,
+    delivery: Pick<Delivery, 'address'>,
+  ): {
+    resend: boolean
+    find:
+      | ((delivery: Delivery, envelope: StoredEnvelope, signal: AbortSignal) => Promise<Receipt | null>)
+      | null
+  }
   /**
    * Provisions the address when it is new, builds the frame, sends it. Rejects with what the adapter rejected with, with
    * `AdapterError` of class `retryable` for whatever failed before the send, or with the abort reason when the adapter did
@@ -28,9 +50,10 @@ export interface Transmitter {
 }
 
 export function createTransmitter(
-  context: Pick<RelayContext, 'clock' | 'settings' | 'directory' | 'log'>,
+  context: Pick<RelayContext, 'clock' | 'settings' | 'directory' | 'log' | 'hop'>,
   frames: Frames,
   hardStop: AbortSignal,
+  hopSends: HopSends | null = null,
 ): Transmitter {
   const { clock, settings, directory, log } = context
   const limits = { milliseconds: settings.sendTimeoutMs, graceMs: OBEY_MS, signal: hardStop }
@@ -80,11 +103,86 @@ export function createTransmitter(
     }
   }
 
-  return {
-    intentFor,
-    async transmit(adapter, delivery, envelope, late) {
+  function hopOf(enrolment: string): { directory: EnrolmentDirectory; sends: HopSends } {
+    const directory = context.hop?.enrolments
+    if (directory && hopSends) return { directory, sends: hopSends }
+    throw new AdapterError(
+      'permanent',
+      `enrolment ${enrolment} cannot send: this gateway has no hop mode now`,
+    )
+  }
+
+  /** What may take long, and sends nothing, comes first: opening the wallet's client, and the envelope. */
+  async function preparedNative(
+    enrolment: string,
+    delivery: Delivery,
+    envelope: StoredEnvelope,
+  ): Promise<NativeIntent> {
+    const { directory, sends } = hopOf(enrolment)
+    try {
+      const open = async (signal: AbortSignal) => directory.use(enrolment, signal, async () => undefined)
+      await withDeadline(clock, limits, open)
+      return await sends.intentFor(enrolment, delivery, envelope)
+    } catch (error) {
+      if (AdapterError.is(error) && error.class !== 'uncertain') throw error
+      if (error instanceof EnvelopeError) {
+        throw new AdapterError('permanent', 'the request does not open', { cause: error })
+      }
+      throw new AdapterError('retryable', 'the send could not be prepared', { cause: error })
+    }
+  }
+
+  function native<T>(
+    enrolment: string,
+    call: (facet: EnrolmentFacet, signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    return hopOf(enrolment).directory.use(enrolment, signal, (facet) => call(facet, signal))
+  }
+
+  async function sender(
+    adapter: Adapter,
+    delivery: Delivery,
+    envelope: StoredEnvelope,
+  ): Promise<(signal: AbortSignal) => Promise<Receipt>> {
+    const enrolment = enrolmentOf(delivery)
+    if (enrolment === null) {
       const intent = await prepared(adapter, delivery, envelope)
-      return withDeadline(clock, limits, (signal) => adapter.send(intent, signal), {
+      return (signal) => adapter.send(intent, signal)
+    }
+    const intent = await preparedNative(enrolment, delivery, envelope)
+    return async (signal) => {
+      const receipt = await native(enrolment, (facet, until) => facet.send(intent, until), signal)
+      return aliasedReceipt(enrolment, receipt)
+    }
+  }
+
+  return {
+    lookUp(adapter, delivery) {
+      const enrolment = enrolmentOf(delivery)
+      if (enrolment !== null) {
+        return {
+          resend: false,
+          async find(own, envelope, signal) {
+            const intent = await preparedNative(enrolment, own, envelope)
+            const receipt = await native(enrolment, (facet, until) => facet.find(intent, until), signal)
+            return receipt && aliasedReceipt(enrolment, receipt)
+          },
+        }
+      }
+      const { idempotentSend, lookup } = adapter.capabilities()
+      const { history } = adapter
+      return {
+        resend: idempotentSend,
+        find:
+          history && lookup
+            ? async (own, envelope, signal) => history.find(await intentFor(own, envelope, adapter), signal)
+            : null,
+      }
+    },
+    async transmit(adapter, delivery, envelope, late) {
+      const send = await sender(adapter, delivery, envelope)
+      return withDeadline(clock, limits, send, {
         resolved: late,
         rejected: (error) =>
           log.debug(

@@ -5,6 +5,7 @@ import type {
   Capabilities,
   DeliverResult,
   Inbound,
+  NativeInbound,
   OpaqueInbound,
   StateReport,
 } from '../adapter/index.ts'
@@ -24,6 +25,8 @@ export interface Relay {
   hear(network: string, inbound: Inbound): Promise<DeliverResult>
   /** Takes what a mirror heard on a network. Refusals are answers; rejects only when it could not be made durable. */
   hearOpaque(network: string, inbound: OpaqueInbound): Promise<DeliverResult>
+  /** Takes a message of an enrolled wallet's own client. As `hearOpaque`. */
+  hearNative(network: string, inbound: NativeInbound): Promise<DeliverResult>
   readonly mirrors: Mirrors
   /** Walks a network's history now. */
   reconcile(network: string, signal: AbortSignal): Promise<{ heard: number; accepted: number }>

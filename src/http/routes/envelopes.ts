@@ -27,7 +27,7 @@ import { authenticated, countSession } from '../session.ts'
 const MEDIA_TYPES = ['application/cbor', 'application/json'] as const
 const SUBMIT_REFUSALS = [
   ...JSON_BODY,
-  ...codesOf('envelope-', 'device-', 'sender-', 'recipient-', 'relay-', 'admission-').filter(
+  ...codesOf('envelope-', 'device-', 'sender-', 'recipient-', 'relay-', 'admission-', 'hop-').filter(
     (code) => code !== 'envelope-not-found',
   ),
 ]
@@ -166,6 +166,7 @@ const getJourney = createRoute({
             z.object({
               network: networkSchema,
               wallet: walletKeySchema,
+              mode: modeSchema,
               state: deliveryStateSchema,
               attempt: z.number().int(),
               nextAt: timeSchema.nullable(),
@@ -254,7 +255,7 @@ export function registerEnvelopes(app: App): void {
         deliveries: deliveries
           .filter((delivery) => mine(delivery.wallet))
           .map(({ network, wallet: of, state, attempt, nextAt, reason, updatedAt }) => {
-            return { network, wallet: of, state, attempt, nextAt, reason, updatedAt }
+            return { network, wallet: of, mode: envelope.mode, state, attempt, nextAt, reason, updatedAt }
           }),
       },
       200,
@@ -266,7 +267,9 @@ export function registerEnvelopes(app: App): void {
 async function visible(context: AppContext, id: Uint8Array) {
   const envelope = await context.get('services').store.getEnvelope(id)
   const { wallet } = sessionOf(context)
-  if (!envelope || !(envelope.from === wallet || envelope.wallets.includes(wallet))) {
+  // `from` of a hop envelope is what a gateway says; the wallet of that name has no part in it.
+  const isSender = envelope?.from === wallet && envelope.mode !== 'hop'
+  if (!envelope || !(isSender || envelope.wallets.includes(wallet))) {
     throw new HttpError(
       'envelope-not-found',
       'There is no envelope with this id for the wallet of the session',

@@ -33,6 +33,14 @@ const networkStatusSchema = z
     address: z.string().nullable().openapi({ description: 'The gateway’s own address on the network.' }),
     capabilities: z.record(z.string(), z.union([z.boolean(), z.number()])),
     limits: z.object({ maxFrameBytes: z.number().int() }),
+    enrolment: z
+      .object({
+        meaning: z.string().openapi({ description: 'What a wallet agrees to that enrols.' }),
+        handover: z.enum(['none', 'key']),
+        groups: z.boolean(),
+      })
+      .nullable()
+      .openapi({ description: 'Hop mode on this network; null where there is none.' }),
     description: z.record(z.string(), z.unknown()).openapi({
       description: 'What a wallet’s own client needs to join the network beside this gateway. Public.',
     }),
@@ -52,7 +60,14 @@ const gateway = createRoute({
         z.object({
           id: z.string(),
           version: z.string(),
-          publicKey: base64urlSchema,
+          publicKey: base64urlSchema.openapi({
+            description:
+              'Ed25519. The id follows from it, and it signs what the gateway attests in hop mode.',
+          }),
+          encryptionKey: base64urlSchema.nullable().openapi({
+            description:
+              'X25519, for what the gateway itself has to read: hop requests and keys handed over.',
+          }),
           domain: z.string().openapi({ description: 'Domain of the texts that wallets sign here.' }),
           sandbox: z.boolean().openapi({ description: 'Some network is a local stand-in.' }),
           startedAt: timeSchema,
@@ -115,34 +130,46 @@ const CALL_TIMEOUT_MS = 15_000
 export function registerGateway(app: App): void {
   app.openapi(gateway, (context) => {
     const services = context.get('services')
-    const { id, version, publicKey, domain, sandbox } = services.gateway
+    const { id, version, publicKey, encryptionKey, domain, sandbox } = services.gateway
     const endpoints = services.networks
       .list()
       .flatMap(({ network, address }) => (address === null ? [] : [{ network, address }]))
     const { startedAt } = services
     return context.json(
-      { id, version, publicKey: base64url(publicKey), domain, sandbox, startedAt, endpoints },
+      {
+        id,
+        version,
+        publicKey: base64url(publicKey),
+        encryptionKey: encryptionKey && base64url(encryptionKey),
+        domain,
+        sandbox,
+        startedAt,
+        endpoints,
+      },
       200,
     )
   })
 
   app.openapi(networkList, (context) => {
-    const list = context
-      .get('services')
-      .networks.list()
-      .map((status) => ({
-        network: status.network,
-        title: status.title,
-        state: status.state,
-        since: status.since,
-        reason: status.reason ?? null,
-        userAction: status.userAction ?? null,
-        sandbox: status.sandbox,
-        address: status.address,
-        capabilities: { ...status.capabilities },
-        limits: status.limits,
-        description: status.description,
-      }))
+    const { networks, enrolments } = context.get('services')
+    const termsOf = (network: string) => {
+      const terms = enrolments && networks.get(network)?.adapter.enrolment?.terms
+      return terms ? { meaning: terms.meaning, handover: terms.handover, groups: terms.groups } : null
+    }
+    const list = networks.list().map((status) => ({
+      network: status.network,
+      title: status.title,
+      state: status.state,
+      since: status.since,
+      reason: status.reason ?? null,
+      userAction: status.userAction ?? null,
+      sandbox: status.sandbox,
+      address: status.address,
+      capabilities: { ...status.capabilities },
+      limits: status.limits,
+      enrolment: termsOf(status.network),
+      description: status.description,
+    }))
     return context.json({ networks: list }, 200)
   })
 

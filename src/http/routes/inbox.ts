@@ -247,6 +247,7 @@ export function registerInbox(app: App): void {
             id: context.get('requestId'),
             address: context.get('address'),
             first,
+            connection: context.env.incoming?.socket ?? null,
           })
         },
       }

@@ -1,6 +1,7 @@
 import type { App } from '../context.ts'
 import { registerAdmin } from './admin.ts'
 import { registerAuth } from './auth.ts'
+import { registerEnrolments } from './enrolments.ts'
 import { registerEnvelopes } from './envelopes.ts'
 import { registerGateway } from './gateway.ts'
 import { registerInbox } from './inbox.ts'
@@ -25,6 +26,7 @@ export function registerRoutes(app: App): void {
   registerWallets(app)
   registerEnvelopes(app)
   registerInbox(app)
+  registerEnrolments(app)
   registerWebhooks(app)
   registerOperations(app)
   registerAdmin(app)

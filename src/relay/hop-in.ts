@@ -1,0 +1,208 @@
+/** Native messages of enrolled wallets, on their way into the inbox: re-sealed to the wallet's devices, signed by the gateway's own. */
+import { randomBytes } from 'node:crypto'
+import type { DeliverResult, NativeInbound } from '../adapter/index.ts'
+import type { ActiveEnrolment } from '../enrolment/types.ts'
+import {
+  commonSuite,
+  decodeSealed,
+  directConversation,
+  type EnvelopeHeader,
+  encodeHopOrigin,
+  FLAGS,
+  type HopOrigin,
+  isWalletKey,
+  keysOfSuite,
+  nativeGroupConversation,
+  nativeSender,
+  sealEnvelope,
+  toHex,
+} from '../envelope/index.ts'
+import { encodeHopCertificate } from '../identity/index.ts'
+import type { AcceptRecord, NewDelivery } from '../store/port.ts'
+import type { Arrivals } from './arrivals.ts'
+import { publishItems } from './copies.ts'
+import { RelayError } from './errors.ts'
+import { encodeTrace, type Frames } from './frames.ts'
+import { type HopParts, hopAddress, nativeAlias, transactionAlias } from './hop.ts'
+import { innerOf } from './hop-content.ts'
+import type { HopSends } from './hop-out.ts'
+import type { Outbox } from './outbox.ts'
+import type { RelayContext } from './parts.ts'
+import type { Resolver } from './recipients.ts'
+import { createSerializer } from './serializer.ts'
+
+export interface NativeIntake {
+  /** Rejects when the message could not be made durable, also for want of keys: it comes again with a walk. */
+  hear(network: string, inbound: NativeInbound): Promise<DeliverResult>
+}
+
+export function createNativeIntake(
+  context: RelayContext,
+  hop: HopParts,
+  tools: { arrivals: Arrivals; frames: Frames; outbox: Outbox; resolver: Resolver; sends: HopSends },
+): NativeIntake {
+  const { store, trust, clock, live, gateway } = context
+  const { arrivals, frames, outbox, resolver, sends } = tools
+  const { enrolments } = hop
+  /** In order within an enrolment: a reply comes after what it answers. */
+  const inTurn = createSerializer()
+
+  async function known(network: string, inbound: NativeInbound): Promise<DeliverResult | null> {
+    const { enrolment, remoteId, transactionId } = inbound
+    const alias = { remoteId: nativeAlias(enrolment, remoteId) }
+    const earlier = await arrivals.known(network, alias)
+    if (earlier || !inbound.own) return earlier
+    if (transactionId !== null) {
+      const id = await store.envelopeOfRemote(network, transactionAlias(enrolment, transactionId))
+      return id && (await echo(network, enrolment, alias.remoteId, id))
+    }
+    // Whether it is ours is told by the answer of the send, if one is under way.
+    await sends.settled(enrolment)
+    return arrivals.known(network, alias)
+  }
+
+  async function echo(
+    network: string,
+    enrolment: string,
+    remoteId: string,
+    id: Uint8Array,
+  ): Promise<DeliverResult> {
+    const address = hopAddress(enrolment)
+    const sent = (await store.deliveriesOf(id)).find((delivery) => delivery.address === address)
+    if (sent) await arrivals.settle(sent, remoteId, true)
+    const result: DeliverResult = { outcome: 'echo', id: toHex(id) }
+    arrivals.remember(network, remoteId, result)
+    return result
+  }
+
+  /** Envelope ids of what the message refers to, where this gateway knows them. */
+  async function referencesOf(network: string, { enrolment, reference, replaces }: NativeInbound) {
+    const find = async (remoteId: string | null) =>
+      remoteId === null ? null : store.envelopeOfRemote(network, nativeAlias(enrolment, remoteId))
+    const [inReplyTo, replaced] = await Promise.all([find(reference), find(replaces)])
+    return { inReplyTo, replaces: replaced }
+  }
+
+  function headerOf(
+    network: string,
+    enrolment: ActiveEnrolment,
+    inbound: NativeInbound,
+  ): Omit<EnvelopeHeader, 'version' | 'suite' | 'contentType' | 'replyTo'> {
+    const { conversation, from, own } = inbound
+    const { wallet } = enrolment
+    const nameOf = (party: NativeInbound['from']) =>
+      party.wallet !== null && isWalletKey(party.wallet) ? party.wallet : nativeSender(network, party.address)
+    const peer = conversation.kind === 'direct' && conversation.peer ? nameOf(conversation.peer) : wallet
+    const sender = own ? wallet : nameOf(from)
+    const recipient = own ? peer : wallet
+    const origin: HopOrigin = {
+      gateway,
+      network,
+      id: inbound.remoteId,
+      conversation: conversation.remoteId,
+      kind: conversation.kind,
+      sender: from.address,
+      known: own || sender === from.wallet,
+      own,
+    }
+    return {
+      from: sender,
+      device: hop.device.publicKey,
+      to: [recipient],
+      conversation:
+        conversation.kind === 'group'
+          ? nativeGroupConversation(network, conversation.remoteId)
+          : directConversation(sender, recipient),
+      created: Math.max(0, Math.floor(Math.min(inbound.remoteTime, clock.now()))),
+      ttl: 0,
+      nonce: new Uint8Array(randomBytes(16)),
+      flags: FLAGS.hop,
+      ext: encodeHopOrigin(origin),
+    }
+  }
+
+  async function seal(network: string, enrolment: ActiveEnrolment, inbound: NativeInbound) {
+    const devices = await hop.devicesOf(enrolment.wallet)
+    const suite = devices.length === 0 ? null : commonSuite(devices)
+    if (suite === null) {
+      throw new RelayError(
+        'hop-without-keys',
+        'The wallet has no device with current keys; the message waits',
+      )
+    }
+    const content = innerOf(inbound, await referencesOf(network, inbound))
+    const header = { ...headerOf(network, enrolment, inbound), suite }
+    const { bytes } = await sealEnvelope({
+      header: { ...header, contentType: content.contentType, replyTo: content.inReplyTo },
+      content,
+      recipients: keysOfSuite(devices, suite),
+      sign: hop.device.sign,
+    })
+    return decodeSealed(bytes)
+  }
+
+  async function certificateOf({ wallet, device, consent }: ActiveEnrolment): Promise<Uint8Array> {
+    return encodeHopCertificate({ consent, device: await trust.certificateOf(wallet, device) })
+  }
+
+  async function take(
+    network: string,
+    enrolment: ActiveEnrolment,
+    inbound: NativeInbound,
+  ): Promise<DeliverResult> {
+    const moment = { receivedAt: clock.now(), monotonic: clock.monotonic() }
+    const envelope = await seal(network, enrolment, inbound)
+    const certificate = await certificateOf(enrolment)
+    const { header, id, bytes } = envelope
+    // Own messages stay in the inbox, like everything that a wallet sends.
+    const entry = { envelope, via: network, trace: [], certificate, inbound: null, ...moment }
+    const here = { here: [enrolment.wallet], elsewhere: [], senderServed: false }
+    const deliveries: NewDelivery[] = inbound.own ? [] : await resolver.plan(entry, here)
+    const record: AcceptRecord = {
+      id,
+      kind: 1,
+      mode: 'hop',
+      from: header.from,
+      device: header.device,
+      conversation: header.conversation,
+      contentType: header.contentType,
+      flags: header.flags,
+      created: header.created,
+      expiresAt: 0,
+      bytes,
+      certificate,
+      trace: encodeTrace([]),
+      via: network,
+      ...moment,
+      inbox: [{ wallet: enrolment.wallet, direction: inbound.own ? 'sent' : 'received' }],
+      deliveries,
+      alias: { network, remoteId: nativeAlias(enrolment.id, inbound.remoteId), claims: true },
+    }
+    const result = await store.accept(record)
+    if (result.outcome === 'duplicate') {
+      const earlier = await arrivals.known(network, { remoteId: nativeAlias(enrolment.id, inbound.remoteId) })
+      return earlier ?? { outcome: 'duplicate', id: toHex(id) }
+    }
+    const stored = { ...record, seq: result.seq, wallets: [enrolment.wallet] }
+    frames.remember(stored)
+    publishItems(live, stored, header.to)
+    outbox.offer(result.deliveries)
+    return { outcome: 'accepted', id: toHex(id) }
+  }
+
+  async function hearOne(network: string, inbound: NativeInbound): Promise<DeliverResult> {
+    const enrolment = enrolments.get(inbound.enrolment)
+    if (!enrolment || enrolment.network !== network || !(await enrolments.holds(enrolment.id))) {
+      return { outcome: 'refused', code: 'enrolment-unknown' }
+    }
+    if (inbound.own && inbound.conversation.kind === 'direct' && !inbound.conversation.peer) {
+      return { outcome: 'refused', code: 'native-malformed' }
+    }
+    enrolments.touched(enrolment.id)
+    return (await known(network, inbound)) ?? take(network, enrolment, inbound)
+  }
+
+  return {
+    hear: (network, inbound) => inTurn(inbound.enrolment, () => hearOne(network, inbound)),
+  }
+}
