@@ -1,4 +1,20 @@
-/** What the harness needs of a network. A later network joins by adding a row to `index.ts`. */
+/**
+ * What the harness needs of a network. A later network joins by a file here that exports a `ChaosNetwork`, and a line in
+ * `index.ts`; crash and faults then run it under its name (`--networks <name>`), and the tests of both by theirs.
+ *
+ * To write one (`waku.ts` is the shortest complete example):
+ * 1. `start`: start the network's sandbox in `directory`, seeded from `random`. Put a `startTcpProxy` before every connection
+ *    that the gateway makes to it, and give the gateway the proxies' addresses in `gatewayConfig`.
+ * 2. `connectGateway`: for networks that call the gateway (webhooks), a proxy before it too; otherwise nothing.
+ * 3. `join`, `send`: the people's own clients of the real SDK, straight to the sandbox: a fault lies between gateway and network
+ *    alone. What a client hears goes to `hear` of `people.ts`. `send` resolves when the network has taken the message.
+ * 4. `copies`: what lies on the network, read from the sandbox itself and not through the gateway. It shows what was lost on
+ *    the way out, and what was sent twice.
+ * 5. `faults`: `tcpFaults` for each proxy (16 kinds), and what the network's own service does wrong, by the sandbox's switches:
+ *    refusals for the rate, errors of the server, answers lost after success, messages doubled, late, out of order or not
+ *    at all, histories in part, clocks that are off, sessions and subscriptions that end silently, credentials that expire.
+ * 6. Name one kind of each sort in `faults.test.ts`; `npm run chaos -- faults --networks <name>` runs them all.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SealedMessage } from '../../../src/client/index.ts'
 import type { Person } from '../people.ts'
@@ -6,13 +22,16 @@ import type { SeededRandom } from '../random.ts'
 import type { TcpFault, TcpProxy } from '../tcp-proxy.ts'
 
 export interface ChaosNetwork {
+  /** As `--networks` takes it: the network, with its way of joining where there are several. */
   name: string
+  /** Starts the stand-in. What it started is stopped when it rejects. */
   start(options: NetworkOptions): Promise<RunningNetwork>
 }
 
 export interface NetworkOptions {
+  /** The same seed has to give the same faults at the same moments. */
   random: SeededRandom
-  /** Empty folder for the stand-in. */
+  /** Empty folder for the stand-in. It outlives kills of the gateway. */
   directory: string
 }
 
@@ -22,24 +41,30 @@ export interface RunningNetwork {
   adapter: string
   /** `networks.<adapter>` of a gateway that reaches the stand-in through the proxies. */
   gatewayConfig: Record<string, unknown>
-  /** Where the gateway listens, for networks that call it. */
+  /** Where the gateway listens, for networks that call it. Called once, when it first answers; the port stays over restarts. */
   connectGateway(port: number): Promise<void>
-  /** Joins with the person's own client, past the proxies. Needs a gateway that runs. */
+  /** Joins with the person's own client, past the proxies, at `person.addresses`. Needs a gateway that runs. */
   join(person: Person): Promise<void>
-  /** Puts a frame at the recipient's address. Resolves when the network holds it, rejects when it did not take it. */
+  /**
+   * Puts a frame at the recipient's address. Resolves when the network holds it, rejects when it did not take it: it may then
+   * be sent again. The same message twice has to be the same message for the network, where the network can tell.
+   */
   send(from: Person, to: Person, message: SealedMessage): Promise<void>
-  /** How often the network holds each envelope at the people's addresses, by `<address> <id>`. */
+  /** How often the network holds each envelope at the people's addresses, by `<address> <id in hex>`. */
   copies(people: readonly Person[]): Promise<Map<string, number>>
   /** Connections between gateway and network. */
   proxies: TcpProxy[]
   faults: readonly FaultKind[]
+  /** Stops clients, sandbox and proxies. */
   stop(): Promise<void>
 }
 
 /** One way in which things go wrong. */
 export interface FaultKind {
+  /** In words, unique within its network. */
   name: string
   start(random: SeededRandom): Promise<void> | void
+  /** Undoes `start`. Within 30 s of it, everything has to be where it should be. */
   heal(): Promise<void> | void
   /** What lies on the network is not checked, only what people get: flipped bits over plain TCP, or an archive that refused. */
   inboxOnly?: true
