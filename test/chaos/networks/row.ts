@@ -24,7 +24,6 @@ import type { TcpFault, TcpProxy } from '../tcp-proxy.ts'
 export interface ChaosNetwork {
   /** As `--networks` takes it: the network, with its way of joining where there are several. */
   name: string
-  /** Starts the stand-in. What it started is stopped when it rejects. */
   start(options: NetworkOptions): Promise<RunningNetwork>
 }
 
