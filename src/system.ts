@@ -10,5 +10,10 @@ export const systemRandom: Random = {
   fraction: () => randomBytes(4).readUInt32BE() / 2 ** 32,
 }
 
-/** SHA-256 of OpenSSL. */
-export const systemSha256: Sha256 = (bytes) => new Uint8Array(hash('sha256', bytes, 'buffer'))
+/** SHA-256 of OpenSSL. As text, since a buffer would be memory outside the heap, which costs as much again as the hash. */
+export const systemSha256: Sha256 = (bytes) => {
+  const text = hash('sha256', bytes, 'binary')
+  const digest = new Uint8Array(text.length)
+  for (let index = 0; index < text.length; index++) digest[index] = text.charCodeAt(index)
+  return digest
+}
