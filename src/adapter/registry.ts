@@ -8,12 +8,14 @@ import type { SandboxModule } from './sandbox.ts'
 const adapters: Record<string, () => Promise<{ default: AdapterDefinition }>> = {
   waku: () => import('../../adapters/waku/index.ts'),
   trtc: () => import('../../adapters/trtc/index.ts'),
+  xmtp: () => import('../../adapters/xmtp/index.ts'),
   simulator: () => import('../../adapters/simulator/index.ts'),
 }
 
 const sandboxes: Record<string, () => Promise<SandboxModule>> = {
   waku: () => import('../../adapters/waku/sandbox/index.ts'),
   trtc: () => import('../../adapters/trtc/sandbox/index.ts'),
+  xmtp: () => import('../../adapters/xmtp/sandbox/index.ts'),
 }
 
 /** Names of all networks that this build knows, in the order in which they are shown. */
