@@ -18,6 +18,7 @@ describe('example configurations', () => {
     expect(networks.map(({ name, config }) => `${name} ${String(config)}`)).toEqual([
       'waku sandbox',
       'trtc sandbox',
+      'xmtp sandbox',
     ])
   })
 
