@@ -16,6 +16,7 @@ import { createEnrolments } from './enrolment/index.ts'
 import { toAdapterError, XmtpError } from './errors.ts'
 import { createHistory } from './history.ts'
 import { Limiter } from './limiter.ts'
+import { createOpaqueMirrors } from './opaque/index.ts'
 import { SendFailure } from './sender.ts'
 import type { Session, SessionParts } from './session.ts'
 import { Strangers } from './strangers.ts'
@@ -52,9 +53,11 @@ export function createXmtpAdapter(
     wallet,
     pool,
     publishes: publishLimiter(config, context),
+    prepare: () => enrolments.sweep(),
     ...(load ? { load } : {}),
   })
   const enrolments = createEnrolments({ context, pool, ...(load ? { load } : {}) })
+  const opaque = createOpaqueMirrors({ apiUrl }, context)
   const strangers = new Strangers(clock)
 
   function session(): Session {
@@ -82,11 +85,11 @@ export function createXmtpAdapter(
 
   return {
     async start(signal) {
-      await enrolments.sweep()
+      if (!signal.aborted) opaque.start()
       await connection.start(signal)
     },
     async stop() {
-      await Promise.all([connection.stop(), enrolments.stop()])
+      await Promise.all([connection.stop(), enrolments.stop(), opaque.stop()])
     },
     capabilities: () => capabilities,
     async send(intent, signal) {
@@ -109,6 +112,7 @@ export function createXmtpAdapter(
       ownAddress: () => connection.session?.inbox.inboxId ?? wallet.inboxId,
     },
     enrolment: enrolments,
+    opaque,
     doctor: createDoctor({ config, context, wallet, connection, ...(load ? { load } : {}) }),
   }
 }

@@ -103,6 +103,9 @@ export class Connection {
   }
 
   async #run(life: AbortSignal, attempted: () => void): Promise<void> {
+    await this.#parts.prepare?.().catch((error: unknown) => {
+      this.#context.log.warn({ error: String(error) }, 'what comes before the XMTP inbox failed')
+    })
     const session = await this.#open(life, attempted)
     if (!session) return
     const intake = new Intake<Inbound>({

@@ -14,6 +14,7 @@ import type {
 import type { Client, ClientOptions, DecodedMessage, Dm, Group, Signer } from '@xmtp/node-sdk'
 import type { SharedBackend } from './backends.ts'
 import { toXmtpError, XmtpError } from './errors.ts'
+import { addPeerToDm } from './native.ts'
 import type { Sdk } from './sdk.ts'
 
 /** The SDK's enums exist in its types alone; these are their values. */
@@ -28,6 +29,10 @@ const DESCENDING = 1 as SortDirection
 /** A gateway hears everybody who writes to it. Nobody is denied by it, and what another installation denied is not heard. */
 const HEARD: ConsentState[] = [0 as ConsentState, 1 as ConsentState]
 
+/** Calls that it takes to make a direct conversation. */
+const DM_REQUESTS = 8
+/** Direct conversations remembered to have their peer. */
+const MOST_COMPLETE = 50_000
 /** Messages read from the database at once. */
 const PAGE = 500
 /** Latest messages of a conversation of which reactions are read. */
@@ -57,6 +62,7 @@ export type MessageStatus = 'absent' | 'unpublished' | 'published' | 'failed'
 export class XmtpInbox {
   readonly #client: Client<unknown>
   readonly #settings: InboxSettings
+  readonly #complete = new Set<string>()
 
   private constructor(client: Client<unknown>, settings: InboxSettings) {
     this.#client = client
@@ -150,12 +156,21 @@ export class XmtpInbox {
     return this.#client.conversations.getDmByInboxId(inboxId) ?? null
   }
 
-  /** The conversation with an inbox, made where there is none. Rejects with `recipient-not-registered`. */
+  /**
+   * The conversation with an inbox, made where there is none, with the peer in it. Rejects with `recipient-not-registered`.
+   */
   async dmWith(inboxId: string, signal: AbortSignal): Promise<Dm<unknown>> {
-    return (
+    const dm =
       this.existingDm(inboxId) ??
-      (await this.#call(8, signal, () => this.#client.conversations.createDm(inboxId)))
-    )
+      (await this.#call(DM_REQUESTS, signal, () => this.#client.conversations.createDm(inboxId)))
+    if (this.#complete.has(dm.id)) return dm
+    const members = await this.#local(() => dm.members())
+    if (!members.some((member) => member.inboxId === inboxId)) {
+      await this.#call(DM_REQUESTS, signal, () => addPeerToDm(this.#client, inboxId))
+    }
+    if (this.#complete.size >= MOST_COMPLETE) this.#complete.clear()
+    this.#complete.add(dm.id)
+    return dm
   }
 
   /** What became of a message. Looks into the database alone. */

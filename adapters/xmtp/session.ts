@@ -17,6 +17,8 @@ export interface SessionParts {
   wallet: GatewayWallet
   pool: BackendPool
   publishes: Limiter | null
+  /** Done at each start, before the inbox is opened. */
+  prepare?: () => Promise<void>
   /** Default: the real SDK. */
   load?: () => Promise<Sdk>
 }
