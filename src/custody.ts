@@ -19,7 +19,8 @@ export const MASTER_KEY_BYTES = 32
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 const KEY_ID_BYTES = 8
-const MAX_WRAPPED_BYTES = 128 * 1024
+/** A wallet's registration for mirroring names thousands of conversations with their keys. */
+const MAX_WRAPPED_BYTES = 4 * 1024 * 1024
 
 /** What a wrapped secret is for; it opens for the same alone. */
 export interface Purpose {

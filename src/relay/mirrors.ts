@@ -143,9 +143,13 @@ export function createMirrorKeeper(context: RelayContext, parcels: Parcels): Mir
 
   async function load(stored: StoredMirror): Promise<void> {
     try {
-      const opened = vault.unwrap(stored.registration, purposeOf(stored)).secret
-      const registration: unknown = JSON.parse(utf8Decode(opened))
-      keep(stored, registration)
+      const purpose = purposeOf(stored)
+      const { secret, stale } = vault.unwrap(stored.registration, purpose)
+      const registration: unknown = JSON.parse(utf8Decode(secret))
+      const current = stale
+        ? await store.putMirror({ ...stored, registration: vault.wrap(secret, purpose) })
+        : stored
+      keep(current, registration)
     } catch (error) {
       const { network, id } = stored
       log.error(

@@ -33,8 +33,8 @@ export interface RelayParts {
 /** Encrypts secrets of wallets before they are stored, under the gateway's master key. */
 export interface Vault {
   wrap(secret: Uint8Array, purpose: VaultPurpose): Uint8Array
-  /** Throws where the ciphertext, the purpose or the key is another. */
-  unwrap(wrapped: Uint8Array, purpose: VaultPurpose): { secret: Uint8Array }
+  /** Throws where the ciphertext, the purpose or the key is another. `stale`: wrapped by an earlier key; wrap it anew. */
+  unwrap(wrapped: Uint8Array, purpose: VaultPurpose): { secret: Uint8Array; stale: boolean }
 }
 
 /** Bound to the ciphertext: what was wrapped for one is of no use for another. */
