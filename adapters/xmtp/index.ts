@@ -10,7 +10,7 @@ export default defineAdapter({
     title: 'XMTP',
     specVersion: 1,
     limits: { maxFrameBytes: MAX_FRAME_BYTES },
-    // A stream taken up again may repeat what it emitted, and nodes keep messages for six months.
+    // A walk repeats what it read before, and a stream taken up again may repeat what it emitted.
     redeliveryWindowMs: 7 * 86_400_000,
     ordering: 'conversation',
     // One network, but a gateway hears its own inbox alone: a wallet's inbox is read by the wallet.
