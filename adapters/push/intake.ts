@@ -9,7 +9,7 @@ import { abridged } from './did.ts'
 import type { Reader } from './reader.ts'
 
 /** Events that wait to be processed; more are let go, and found again as gaps. */
-const CAPACITY = 2_000
+const CAPACITY = 500
 /** Messages remembered as done. */
 const REMEMBERED_MESSAGES = 50_000
 /** Without a known head, a gap is followed back to this long before the start, in milliseconds. */
@@ -58,29 +58,37 @@ export function createIntake({ account, chain, reader, context, lifetime }: Inta
     await storage.set(headKey(peer), cid)
   }
 
-  async function take(peer: string, message: ChainMessage, signal: AbortSignal): Promise<boolean> {
-    // The gateway's own messages are in the chain as well.
-    const inbound = message.fromDID === account.did ? null : await reader.read(message, 'stream', signal)
-    signal.throwIfAborted()
-    if (inbound) await deliver(inbound)
-    await done(peer, message.cid)
-    return inbound !== null
+  /** Messages from the first that was not processed to this one, oldest first. */
+  async function* unprocessed(peer: string, message: ChainMessage, signal: AbortSignal) {
+    if (message.link === null || known.has(message.link)) {
+      yield message
+      return
+    }
+    const last = await head(peer)
+    const isOld = ({ cid, timestamp }: ChainMessage) =>
+      last === null ? timestamp !== null && timestamp < floor : cid === last || known.has(cid)
+    yield* chain.forwards(message.cid, isOld, signal)
   }
 
-  async function process(peer: string, message: ChainMessage, isRequest: boolean): Promise<void> {
+  async function process(peer: string, newest: ChainMessage, isRequest: boolean): Promise<void> {
     const signal = lifetime()
-    if (known.has(message.cid)) return
+    if (known.has(newest.cid)) return
     let carriesFrame = false
-    if (message.link === null || known.has(message.link)) {
-      carriesFrame = await take(peer, message, signal)
-    } else {
-      const last = await head(peer)
-      const isOld = ({ cid, timestamp }: ChainMessage) =>
-        last === null ? timestamp !== null && timestamp < floor : cid === last || known.has(cid)
-      for await (const missed of chain.forwards(message.cid, isOld, signal)) {
-        carriesFrame = (await take(peer, missed, signal)) || carriesFrame
+    let rejection: unknown = null
+    for await (const message of unprocessed(peer, newest, signal)) {
+      // The gateway's own messages are in the chain as well.
+      const inbound = message.fromDID === account.did ? null : await reader.read(message, 'stream', signal)
+      signal.throwIfAborted()
+      if (inbound) {
+        carriesFrame = true
+        // One that is not durable does not stop the others; but nothing from it on counts as processed.
+        await deliver(inbound).catch((error: unknown) => {
+          rejection ??= error ?? 'rejected'
+        })
       }
+      if (rejection === null) await done(peer, message.cid)
     }
+    if (rejection !== null) throw rejection
     // Only who sends frames is let in: an accepted account may write as much as it likes.
     if (isRequest && carriesFrame) await accept(peer, signal)
   }

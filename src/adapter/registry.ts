@@ -9,6 +9,7 @@ const adapters: Record<string, () => Promise<{ default: AdapterDefinition }>> = 
   waku: () => import('../../adapters/waku/index.ts'),
   trtc: () => import('../../adapters/trtc/index.ts'),
   xmtp: () => import('../../adapters/xmtp/index.ts'),
+  push: () => import('../../adapters/push/index.ts'),
   simulator: () => import('../../adapters/simulator/index.ts'),
 }
 
@@ -16,6 +17,7 @@ const sandboxes: Record<string, () => Promise<SandboxModule>> = {
   waku: () => import('../../adapters/waku/sandbox/index.ts'),
   trtc: () => import('../../adapters/trtc/sandbox/index.ts'),
   xmtp: () => import('../../adapters/xmtp/sandbox/index.ts'),
+  push: () => import('../../adapters/push/sandbox/index.ts'),
 }
 
 /** Names of all networks that this build knows, in the order in which they are shown. */

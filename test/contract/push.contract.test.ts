@@ -1,0 +1,69 @@
+/** The adapter contract over Push: the sandbox, and two users of the unmodified SDK. */
+import { Wallet } from 'ethers'
+import { encodeText } from '../../adapters/push/carriage.ts'
+import definition from '../../adapters/push/index.ts'
+import { startSandbox } from '../../adapters/push/sandbox/index.ts'
+import { connectPushUser } from '../../adapters/push/sandbox/sdk-user.ts'
+import { framesOf } from '../../adapters/push/testing.ts'
+import { startCuttableProxy } from '../../adapters/waku/testing/cuttable-proxy.ts'
+import {
+  type ContractHarness,
+  createRecordingContext,
+  describeAdapterContract,
+} from '../../src/adapter/testing/index.ts'
+
+async function setup(): Promise<ContractHarness> {
+  const sandbox = await startSandbox()
+  const baseUrl = sandbox.addresses.rest ?? ''
+  // Users reach the sandbox itself and the gateway goes through the proxy, which plays the outage.
+  const proxy = await startCuttableProxy(Number(new URL(baseUrl).port))
+  const config = {
+    ...sandbox.gatewayConfig,
+    url: `http://127.0.0.1:${proxy.port}/apis`,
+    reconnectMaxMs: 1_000,
+  }
+  const gateway = await makeProfile(config)
+  const attach = async () => {
+    const signer = Wallet.createRandom()
+    const user = await connectPushUser({ baseUrl, signer })
+    return { wallet: `eip155:*:${signer.address.toLowerCase()}`, address: user.did, user }
+  }
+  const wallets = await Promise.all([attach(), attach()])
+  const userAt = (address: string) => {
+    const found = wallets.find((one) => one.address === address)
+    if (!found) throw new Error('no user has this address')
+    return found.user
+  }
+  return {
+    definition,
+    config,
+    wallets: wallets.map(({ wallet, address }) => ({ wallet, address })),
+    heardAt: 'gateway',
+    network: {
+      // To the gateway, which hears nothing else, and to the recipient, so that the checks see it arrive without one.
+      async inject(frame, { from, to }) {
+        await userAt(from).sendText(to, encodeText(frame))
+        return userAt(from).sendText(gateway, encodeText(frame))
+      },
+      received: async (address) => framesOf(userAt(address)),
+      outage: async (on) => proxy.cut(on),
+    },
+    async teardown() {
+      await Promise.all(wallets.map(({ user }) => user.close()))
+      await proxy.close()
+      await sandbox.stop()
+    },
+  }
+}
+
+/** Users encrypt to the gateway's key, so its profile has to be there before the first of them writes. Gives its DID. */
+async function makeProfile(config: Record<string, unknown>): Promise<string> {
+  const context = createRecordingContext()
+  const adapter = definition.create(definition.config.parse(config), context)
+  const { signal } = new AbortController()
+  await adapter.start(signal)
+  await adapter.stop(signal)
+  return adapter.identity?.ownAddress() ?? ''
+}
+
+describeAdapterContract({ name: 'push', setup })
