@@ -5,7 +5,7 @@ export interface Api {
   get<Answer>(path: string, options?: CallOptions): Promise<Answer>
   post<Answer>(path: string, body: unknown, options?: CallOptions): Promise<Answer>
   put<Answer>(path: string, body: unknown, options?: CallOptions): Promise<Answer>
-  remove(path: string, options?: CallOptions): Promise<void>
+  remove<T = void>(path: string, options?: CallOptions): Promise<T>
   /** Opens a streaming answer. */
   open(path: string, headers: Record<string, string>, signal?: AbortSignal): Promise<Response>
   /** Bearer token of the calls that follow; null for none. */

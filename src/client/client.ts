@@ -1,8 +1,15 @@
 /** The client library: one wallet on one device. Runs in browsers and in Node. */
 import { decodeFrame, fromHex, toHex } from '../envelope/index.ts'
-import { accountText, parseAccount, parseWallet, walletKeyOf } from '../identity/index.ts'
+import { accountText, createContractVerifier, createLenientVerifier, parseWallet } from '../identity/index.ts'
 import { createApi } from './api.ts'
-import { createDirectory } from './directory.ts'
+import { createDirectory, type Peer } from './directory.ts'
+import {
+  createEnrolments,
+  type Enrolments,
+  type GatewayKeys,
+  loadRevokedConsents,
+  readGatewayKeys,
+} from './enrolments.ts'
 import { ClientError } from './errors.ts'
 import { createInbox, type LiveOptions } from './inbox.ts'
 import { loadKeyring } from './keyring.ts'
@@ -11,6 +18,7 @@ import { createReceipts } from './receipts.ts'
 import { sealMessage } from './sealing.ts'
 import { loadSeenIds, nothingSeen } from './seen.ts'
 import { createSession } from './session.ts'
+import { SOLANA_MAINNET } from './solana.ts'
 import { memoryStorage } from './storage.ts'
 import type {
   ClientOptions,
@@ -28,6 +36,8 @@ export interface Client {
   /** CAIP-10 account of the wallet. */
   readonly account: string
   readonly wallet: string
+  /** Hop mode: the gateway as a client of this wallet on a network. */
+  readonly enrolments: Enrolments
   /** Certifies this device and publishes its prekeys; asks the wallet for a signature only where one is needed. */
   signIn(): Promise<void>
   signOut(): Promise<void>
@@ -82,24 +92,50 @@ export function readGateway(gateway: string, fetch?: typeof globalThis.fetch): P
  * await alice.send({ to: 'eip155:1:0x…', text: 'hello' })
  */
 export async function createClient(options: ClientOptions): Promise<Client> {
-  const { signer, storage = memoryStorage(), now = Date.now } = options
+  const { signer, storage = memoryStorage(), now = Date.now, kind = 'evm-account' } = options
   const api = createApi(options.gateway, options.fetch)
-  const account = accountText(parseAccount(`eip155:${options.chainId ?? 1}:${await signer.getAddress()}`))
-  const wallet = walletKeyOf(parseAccount(account))
+  const named = parseWallet(`${chainOf(options)}:${await signer.getAddress()}`, { kind })
+  const { wallet } = named
+  const account = accountText(named.account)
+  const verifyWallet = createLenientVerifier(createContractVerifier({ chains: options.chains ?? {} }))
   const domain = options.domain ?? (await expectedDomain(options))
   const trustedDomains = () => [domain, ...(options.trustedDomains ?? [])]
   const keyring = await loadKeyring(storage)
   const seen = await loadSeenIds(storage)
-  const directory = createDirectory({ api, storage, trustedDomains, now })
+  const directory = createDirectory({ api, storage, trustedDomains, verifyWallet, now })
   const label = options.deviceLabel ?? 'Causeway client'
-  const session = createSession({ api, storage, keyring, signer, account, wallet, label, domain, now })
+  const session = createSession({ api, storage, keyring, signer, account, wallet, kind, label, domain, now })
   const receipts = createReceipts(api)
+  const revoked = await loadRevokedConsents(storage)
+  let knownKeys: Promise<GatewayKeys> | null = null
+  const gatewayKeys = () => {
+    knownKeys ??= readGatewayKeys(api).catch((error: unknown) => {
+      knownKeys = null
+      throw error
+    })
+    return knownKeys
+  }
+  const enrolments = createEnrolments({
+    api,
+    wallet,
+    keyring,
+    signer,
+    revoked,
+    gatewayKeys,
+    ensure: async () => {
+      requireSession()
+      await session.ensure()
+    },
+    now,
+  })
   const opening = {
     wallet,
     openingKeys: () => keyring.openingKeys(),
     refreshKeys: () => keyring.refresh(),
     directory,
+    revoked,
     trustedDomains,
+    verifyWallet,
     now,
   }
   const opener = createOpener({ ...opening, seen })
@@ -119,10 +155,49 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     if (!api.token) throw new ClientError('not-signed-in', 'Call signIn() first')
   }
 
+  const wallets = ({ to = [] }: OutgoingMessage) =>
+    Promise.all([to].flat().map((text) => directory.resolve(text)))
+
+  /** Who may read what is sent is a matter of keys that this client has checked. Throws `peer-not-verified`. */
+  function mayRead({ log, wallet: peer }: Peer): boolean {
+    if (log.trust === 'verified' || options.allowGatewayTrust) return true
+    // This wallet's other devices then do without a copy: one of them could be the gateway's invention.
+    if (peer === wallet) return false
+    throw new ClientError(
+      'peer-not-verified',
+      'The recipient is a smart account whose keys the gateway alone has checked. Give the client a node of its chain (chains), or allow this (allowGatewayTrust)',
+    )
+  }
+
+  async function sealHop(message: OutgoingMessage): Promise<SealedMessage> {
+    const { network, native } = message
+    const kind = native?.kind ?? 'direct'
+    const to = kind === 'group' ? [wallet] : await wallets(message)
+    if (network === undefined || to.length !== 1) {
+      throw new TypeError('a message in hop mode names its network, and one wallet or a native group')
+    }
+    const [{ id, encryption }, own] = await Promise.all([gatewayKeys(), directory.peer(wallet)])
+    return sealMessage({
+      message,
+      to,
+      from: wallet,
+      keyring,
+      certificate: null,
+      peers: [own],
+      now: now(),
+      hop: {
+        request: { gateway: id, network, conversation: native?.conversation ?? null, kind },
+        encryptionKey: encryption,
+      },
+    })
+  }
+
   async function seal(message: OutgoingMessage): Promise<SealedMessage> {
     requireSession()
     await session.ensure()
-    const to = [message.to].flat().map((text) => parseWallet(text).wallet)
+    if (message.mode === 'hop') return sealHop(message)
+    const to = await wallets(message)
+    if (to.length === 0) throw new TypeError('name the wallets to send to')
     const peers = await Promise.all([...new Set([...to, wallet])].map((peer) => directory.peer(peer)))
     return sealMessage({
       message,
@@ -130,7 +205,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
       from: wallet,
       keyring,
       certificate: session.certificate(),
-      peers,
+      peers: peers.filter(mayRead),
       now: now(),
     })
   }
@@ -151,6 +226,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
   return {
     account,
     wallet,
+    enrolments,
     signIn: () => session.ensure(),
     async signOut() {
       await receipts.flush()
@@ -201,6 +277,11 @@ export async function createClient(options: ClientOptions): Promise<Client> {
       await api.put(`/v1/wallets/${encodeURIComponent(wallet)}/route`, route)
     },
   }
+}
+
+/** CAIP-2 */
+function chainOf({ kind, chainId }: ClientOptions): string {
+  return kind === 'solana-account' ? `solana:${chainId ?? SOLANA_MAINNET}` : `eip155:${chainId ?? 1}`
 }
 
 /** The host that the caller named; on loopback, where one host has many names, the domain that the gateway says. */

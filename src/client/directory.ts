@@ -5,14 +5,18 @@
  */
 import { fromBase64url, fromHex, toBase64url, toHex } from '../envelope/index.ts'
 import {
+  type ContractProof,
   checkPinnedHead,
   decodePrekey,
   IdentityError,
   type KeyLog,
   type Prekey,
   type SignedPrekey,
+  type VerifyWallet,
   verifyKeyLog,
   verifyPrekey,
+  walletKind,
+  walletsNamed,
 } from '../identity/index.ts'
 import type { Api } from './api.ts'
 import { ClientError } from './errors.ts'
@@ -33,12 +37,19 @@ export interface Peer {
 }
 
 export interface Directory {
-  /** Fetches and verifies; cached for a minute unless `fresh`. Rejects with `peer-not-trusted`. */
+  /** Fetches and verifies; cached for a minute unless `fresh`. Rejects with `peer-not-trusted`, `chain-unreachable`. */
   peer(wallet: string, options?: { fresh?: boolean; signal?: AbortSignal }): Promise<Peer>
+  /**
+   * The wallet that a text names. An account of an EVM chain may be a smart account, which the text does not show and the
+   * gateway tells. It cannot mislead: a log of the wrong kind does not verify, or is marked as checked by the gateway alone,
+   * and a kind that was seen once stays.
+   */
+  resolve(text: string): Promise<string>
 }
 
 interface KeysAnswer {
-  log: { entry: string; signature: string; account: string; domain: string }[]
+  wallet: string
+  log: { entry: string; signature: string; account: string; domain: string; proof?: ContractProof | null }[]
   prekeys: { bytes: string; signature: string }[]
 }
 
@@ -49,20 +60,21 @@ export function createDirectory(options: {
   api: Api
   storage: ClientStorage
   trustedDomains: () => readonly string[]
+  verifyWallet: VerifyWallet
   now: () => number
 }): Directory {
   const { api, storage, now } = options
   const cache = new Map<string, { peer: Promise<Peer>; at: number }>()
 
-  async function load(wallet: string, signal: AbortSignal | undefined): Promise<Peer> {
-    const answer = await api.get<KeysAnswer>(
-      `/v1/wallets/${encodeURIComponent(wallet)}/keys`,
-      signal ? { signal } : {},
-    )
+  const keysOf = (text: string, signal?: AbortSignal) =>
+    api.get<KeysAnswer>(`/v1/wallets/${encodeURIComponent(text)}/keys`, signal ? { signal } : {})
+
+  async function check(wallet: string, answer: KeysAnswer): Promise<Peer> {
     try {
       return await verify(wallet, answer)
     } catch (cause) {
       if (!(cause instanceof IdentityError)) throw cause
+      if (cause.code === 'wallet-verification-unavailable') throw chainUnreachable(cause)
       throw new ClientError(
         'peer-not-trusted',
         `The keys that the gateway shows do not verify: ${cause.message}`,
@@ -72,8 +84,13 @@ export function createDirectory(options: {
   }
 
   async function verify(wallet: string, answer: KeysAnswer): Promise<Peer> {
-    const entries = answer.log.map((item) => ({ ...item, entry: fromBase64url(item.entry) }))
-    const log = await verifyKeyLog(entries, { wallet, trustedDomains: options.trustedDomains(), now: now() })
+    await requireOneKind(wallet)
+    // A gateway that does not know the wallet as a smart account answers for the other one of that address.
+    const entries = answer.wallet !== wallet ? [] : answer.log
+    const log = await verifyKeyLog(
+      entries.map((item) => ({ ...item, entry: fromBase64url(item.entry) })),
+      { wallet, trustedDomains: options.trustedDomains(), now: now(), verifyWallet: options.verifyWallet },
+    )
     await pin(wallet, log)
     const devices = new Map<string, PeerDevice>()
     for (const { device, suite, publicKey } of await newestPrekeys(wallet, log, answer.prekeys)) {
@@ -105,6 +122,18 @@ export function createDirectory(options: {
     return Promise.all([...newest.values()].map(({ signed }) => verifyPrekey(signed)))
   }
 
+  /** What a private key has signed for once is no smart account, whatever the gateway shows later. */
+  async function requireOneKind(wallet: string): Promise<void> {
+    if (walletKind(wallet) !== 'evm-contract') return
+    const [, plain] = walletsNamed(wallet)
+    if (plain !== undefined && (await storage.get(`pin.${plain}`))) {
+      throw new IdentityError(
+        'account-kind-mismatch',
+        'a private key controls this address, and the gateway shows it as a smart account',
+      )
+    }
+  }
+
   async function pin(wallet: string, log: KeyLog): Promise<void> {
     const key = `pin.${wallet}`
     const pinned = await storage.get(key)
@@ -116,17 +145,46 @@ export function createDirectory(options: {
     if (head && head !== pinned) await storage.set(key, head)
   }
 
+  function keep(wallet: string, peer: Promise<Peer>): Promise<Peer> {
+    cache.set(wallet, { peer, at: now() })
+    if (cache.size > CACHE_SIZE) for (const oldest of cache.keys()) if (cache.delete(oldest)) break
+    peer.catch(() => cache.delete(wallet))
+    return peer
+  }
+
+  function cachedPeer(wallet: string): Promise<Peer> | null {
+    const cached = cache.get(wallet)
+    return cached && now() - cached.at < CACHE_MS ? cached.peer : null
+  }
+
   return {
     peer(wallet, { fresh = false, signal } = {}) {
-      const cached = cache.get(wallet)
-      if (cached && !fresh && now() - cached.at < CACHE_MS) return cached.peer
-      const peer = load(wallet, signal)
-      cache.set(wallet, { peer, at: now() })
-      if (cache.size > CACHE_SIZE) for (const oldest of cache.keys()) if (cache.delete(oldest)) break
-      peer.catch(() => cache.delete(wallet))
-      return peer
+      const cached = fresh ? null : cachedPeer(wallet)
+      return (
+        cached ??
+        keep(
+          wallet,
+          keysOf(wallet, signal).then((answer) => check(wallet, answer)),
+        )
+      )
+    },
+    async resolve(text) {
+      const [first, plain] = walletsNamed(text)
+      if (plain === undefined) return first
+      for (const known of [plain, first]) {
+        if (cachedPeer(known) || (await storage.get(`pin.${known}`))) return known
+      }
+      const answer = await keysOf(text)
+      const wallet = answer.wallet === first ? first : plain
+      await keep(wallet, check(wallet, answer))
+      return wallet
     },
   }
+}
+
+/** For checks that a chain gave no answer to. */
+export function chainUnreachable(cause: IdentityError): ClientError {
+  return new ClientError('chain-unreachable', cause.message, { cause })
 }
 
 /** The prekeys to publish, signed by the device, as `POST /v1/prekeys` takes them. */

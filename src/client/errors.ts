@@ -12,6 +12,10 @@ export type ClientErrorCode =
   | 'peer-unreachable'
   /** The peer's key log or prekeys do not verify, or differ from what was seen before. */
   | 'peer-not-trusted'
+  /** The peer is a smart account whose keys the gateway alone has checked, and that is not enough to seal to it. */
+  | 'peer-not-verified'
+  /** The node of a smart account's chain (`ClientOptions.chains`) gave no answer. */
+  | 'chain-unreachable'
   /** A received message is not for this wallet. */
   | 'message-not-ours'
   /** A received message claims to belong to a conversation of others. */
@@ -20,6 +24,10 @@ export type ClientErrorCode =
   | 'message-from-future'
   /** The sender's device is not certified by the sender's wallet, or was revoked. */
   | 'sender-not-trusted'
+  /** No device of this wallet has consented to the gateway that attests a message, or the consent is over. */
+  | 'gateway-not-trusted'
+  /** The gateway has no hop mode, or not on this network. */
+  | 'hop-unsupported'
   /** The kind of frame cannot be opened by this version of the client. */
   | 'message-unsupported'
 
@@ -50,6 +58,6 @@ export class ClientError extends Error {
 /** The same call may succeed later: no answer, a failure inside the gateway, or too many requests. */
 export function isTransient(error: unknown): error is ClientError {
   if (!(error instanceof ClientError)) return false
-  if (error.code === 'gateway-unreachable') return true
+  if (error.code === 'gateway-unreachable' || error.code === 'chain-unreachable') return true
   return error.code === 'gateway-refused' && (error.status === 429 || (error.status ?? 0) >= 500)
 }

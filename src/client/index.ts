@@ -6,11 +6,14 @@
  */
 export { type Api, createApi } from './api.ts'
 export { type Client, createClient, readGateway } from './client.ts'
+export type { BegunEnrolment, EnrolmentInfo, Enrolments, EnrolmentTermsInfo } from './enrolments.ts'
 export { ClientError, type ClientErrorCode, isTransient } from './errors.ts'
 export type { LiveOptions } from './inbox.ts'
 export { TEXT_TYPE } from './sealing.ts'
+export { SOLANA_MAINNET, solanaSigner } from './solana.ts'
 export { type ClientStorage, memoryStorage, webStorage } from './storage.ts'
 export type {
+  Attestation,
   ClientOptions,
   GatewayInfo,
   InboxEntry,

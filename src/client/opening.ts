@@ -8,7 +8,6 @@ import {
   directConversation,
   EnvelopeError,
   equalBytes,
-  FLAGS,
   FRAME_KIND,
   type InnerContent,
   type OpeningKey,
@@ -18,8 +17,16 @@ import {
   utf8Decode,
   verifySealed,
 } from '../envelope/index.ts'
-import { certificateStatus, IdentityError, verifyCertificate } from '../identity/index.ts'
-import type { Directory } from './directory.ts'
+import {
+  certificateStatus,
+  IdentityError,
+  type TrustLevel,
+  type VerifyWallet,
+  verifyCertificate,
+} from '../identity/index.ts'
+import { attestationOf, requireTrustedGateway } from './attested.ts'
+import { chainUnreachable, type Directory } from './directory.ts'
+import { nothingRevoked, type RevokedConsents } from './enrolments.ts'
 import { ClientError } from './errors.ts'
 import { TEXT_TYPE } from './sealing.ts'
 import type { SeenIds } from './seen.ts'
@@ -51,11 +58,14 @@ export function createOpener(options: {
   /** Looks for keys that another process on the same storage made. True when there are any. */
   refreshKeys?: () => Promise<boolean>
   directory: Directory
+  /** Consents in hop mode that do not count any more. Default: none. */
+  revoked?: RevokedConsents
   seen: SeenIds
   trustedDomains: () => readonly string[]
+  verifyWallet: VerifyWallet
   now: () => number
 }): Opener {
-  const { wallet, directory, seen, now } = options
+  const { wallet, directory, seen, now, revoked = nothingRevoked } = options
 
   async function open(envelope: SealedEnvelope, arrival: Arrival): Promise<Message | null> {
     const { header } = envelope
@@ -64,17 +74,13 @@ export function createOpener(options: {
     }
     const [peer] = header.to
     // A sender names the conversation: without this rule anyone could write into one of two others.
-    const ofPair = peer !== undefined && header.to.length === 1 ? directConversation(header.from, peer) : null
+    const attestation = attestationOf(envelope)
+    const isPair = peer !== undefined && header.to.length === 1 && attestation === null
+    const ofPair = isPair ? directConversation(header.from, peer) : null
     if (ofPair && !equalBytes(header.conversation, ofPair)) {
       throw new ClientError(
         'conversation-mismatch',
         'The envelope names a conversation that is not the one of its sender and recipient',
-      )
-    }
-    if (header.flags & FLAGS.hop) {
-      throw new ClientError(
-        'message-unsupported',
-        'Envelopes that a gateway attests (hop mode) cannot be opened by this client',
       )
     }
     if (header.created > now() + MAX_FUTURE_MS) {
@@ -86,12 +92,17 @@ export function createOpener(options: {
     const id = toHex(envelope.id)
     if (!seen.add(id)) return null
     try {
-      await trustSender(envelope, arrival)
+      if (attestation?.attestedBy) {
+        await requireTrustedGateway(envelope, arrival, { wallet, directory, revoked })
+      } else await trustSender(envelope, arrival)
       const content = await openBody(envelope)
       seen.saveSoon()
       return {
         id,
+        mode: attestation ? 'hop' : 'sealed',
+        attestation,
         from: header.from,
+        trust,
         to: header.to,
         conversation: toHex(header.conversation),
         contentType: content.contentType,
@@ -119,8 +130,9 @@ export function createOpener(options: {
     }
   }
 
-  async function trustSender(envelope: SealedEnvelope, arrival: Arrival): Promise<void> {
-    if (!(await certified(envelope, arrival))) {
+  async function trustSender(envelope: SealedEnvelope, arrival: Arrival): Promise<TrustLevel> {
+    const trust = await certified(envelope, arrival)
+    if (trust === null) {
       throw new ClientError(
         'sender-not-trusted',
         'The sender’s device is not certified by the sender’s wallet, or was revoked',
@@ -129,27 +141,33 @@ export function createOpener(options: {
     if (!(await verifySealed(envelope))) {
       throw new ClientError('sender-not-trusted', 'The signature of the sender’s device does not verify')
     }
+    return trust
   }
 
-  /** The key log decides where it can be had; the certificate only for wallets of other gateways. */
-  async function certified({ header }: SealedEnvelope, arrival: Arrival): Promise<boolean> {
+  /**
+   * Who checked the device's certificate; null when there is none that holds. The key log decides where it can be had; the
+   * certificate only for wallets of other gateways.
+   */
+  async function certified({ header }: SealedEnvelope, arrival: Arrival): Promise<TrustLevel | null> {
     const { log } = await directory.peer(header.from)
     if (log.head) {
-      if (log.deviceStatus(header.device, arrival.receivedAt) === 'certified') return true
-      const fresh = await directory.peer(header.from, { fresh: true })
-      return fresh.log.deviceStatus(header.device, arrival.receivedAt) === 'certified'
+      if (log.deviceStatus(header.device, arrival.receivedAt) === 'certified') return log.trust
+      const fresh = (await directory.peer(header.from, { fresh: true })).log
+      return fresh.deviceStatus(header.device, arrival.receivedAt) === 'certified' ? fresh.trust : null
     }
-    if (!arrival.certificate) return false
+    if (!arrival.certificate) return null
     try {
       const device = await verifyCertificate(arrival.certificate, {
         wallet: header.from,
         device: header.device,
         trustedDomains: options.trustedDomains(),
+        verifyWallet: options.verifyWallet,
       })
-      return certificateStatus(device, arrival.receivedAt) === 'certified'
+      return certificateStatus(device, arrival.receivedAt) === 'certified' ? device.trust : null
     } catch (error) {
-      if (error instanceof IdentityError) return false
-      throw error
+      if (!(error instanceof IdentityError)) throw error
+      if (error.code === 'wallet-verification-unavailable') throw chainUnreachable(error)
+      return null
     }
   }
 

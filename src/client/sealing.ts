@@ -1,13 +1,18 @@
 /** From a message to the bytes that travel. */
 import { randomBytes } from '@noble/hashes/utils.js'
 import {
+  commonSuite,
   directConversation,
   type EnvelopeHeader,
   encodeFrame,
+  encodeHopRequest,
   FLAGS,
   frameForEnvelope,
   fromHex,
   groupConversation,
+  type HopRequest,
+  keysOfSuite,
+  nativeGroupConversation,
   SUITE,
   sealEnvelope,
   signerFromDeviceKey,
@@ -21,11 +26,11 @@ import type { OutgoingMessage, SealedMessage } from './types.ts'
 
 export const TEXT_TYPE = 'xmtp.org/text:1.0'
 const DEFAULT_TTL_SECONDS = 30 * 86_400
-/**
- * An X-Wing wrap takes 1.2 KB. With more wraps than this an envelope outgrows the smallest message of the networks
- * (TRTC: 12 KB after base64), so that X25519 is used.
- */
-const MAX_XWING_WRAPS = 4
+export interface HopSealing {
+  request: HopRequest
+  /** X25519 key of the gateway. */
+  encryptionKey: Uint8Array
+}
 
 /** Seals to every device of every recipient, and to the sender's other devices. */
 export async function sealMessage(input: {
@@ -38,24 +43,29 @@ export async function sealMessage(input: {
   /** Recipients, and the sender itself. */
   peers: Peer[]
   now: number
+  /** In hop mode: what is asked of the gateway, and its key. Peers are then this wallet alone. */
+  hop?: HopSealing
 }): Promise<SealedMessage> {
-  const { message, to, from, keyring, peers } = input
+  const { message, to, from, keyring, peers, hop } = input
   const devices = peers.flatMap((peer) => reachable(peer, from))
-  const suite = chooseSuite(devices)
+  const trust = peers.every(({ log }) => log.trust === 'verified') ? 'verified' : 'gateway'
+  // The gateway's key is of the first suite.
+  const suite = hop ? SUITE.x25519 : chooseSuite(devices)
   const content = contentOf(message)
   const header: Omit<EnvelopeHeader, 'version'> = {
     suite,
     from,
     device: keyring.device.publicKey,
     to,
-    conversation: conversationOf(from, to),
+    conversation: hop ? hopConversation(from, to, hop) : conversationOf(from, to),
     contentType: content.contentType,
     created: input.now,
     ttl: message.ttlSeconds ?? DEFAULT_TTL_SECONDS,
     nonce: randomBytes(16),
     replyTo: message.replyTo === undefined ? null : fromHex(message.replyTo),
-    flags: (message.ephemeral ? FLAGS.ephemeral : 0) | (message.silent ? FLAGS.silent : 0),
-    ext: {},
+    flags:
+      (message.ephemeral ? FLAGS.ephemeral : 0) | (message.silent ? FLAGS.silent : 0) | (hop ? FLAGS.hop : 0),
+    ext: hop ? encodeHopRequest(hop.request) : {},
   }
   const { id, bytes } = await sealEnvelope({
     header,
@@ -70,10 +80,11 @@ export async function sealMessage(input: {
       fallback: content.fallback ?? null,
       content: content.bytes,
     },
-    recipients: devices.map((device) => ({ publicKey: prekeyOf(device, suite) })),
+    recipients: [...keysOfSuite(devices, suite), ...(hop ? [{ publicKey: hop.encryptionKey }] : [])],
     sign: signerFromDeviceKey(keyring.device.privateKey),
   })
-  return { id: toHex(id), sealed: bytes, frame: encodeFrame(frameForEnvelope(bytes, input.certificate)) }
+  const frame = encodeFrame(frameForEnvelope(bytes, input.certificate))
+  return { id: toHex(id), trust, sealed: bytes, frame }
 }
 
 function reachable(peer: Peer, from: string): PeerDevice[] {
@@ -87,18 +98,9 @@ function reachable(peer: Peer, from: string): PeerDevice[] {
 }
 
 function chooseSuite(devices: PeerDevice[]): number {
-  const all = (suite: number) =>
-    devices.every(({ prekeys }) => prekeys.some((prekey) => prekey.suite === suite))
-  if (devices.length <= MAX_XWING_WRAPS && all(SUITE.xwing)) return SUITE.xwing
-  if (all(SUITE.x25519)) return SUITE.x25519
+  const suite = commonSuite(devices)
+  if (suite !== null) return suite
   throw new ClientError('peer-unreachable', 'The devices of the recipients have no kind of key in common')
-}
-
-function prekeyOf(device: PeerDevice, suite: number): Uint8Array {
-  const prekey = device.prekeys.find((candidate) => candidate.suite === suite)
-  if (!prekey)
-    throw new ClientError('peer-unreachable', 'A device of the recipient has no key of the chosen suite')
-  return prekey.publicKey
 }
 
 function contentOf(message: OutgoingMessage): NonNullable<OutgoingMessage['content']> {
@@ -115,4 +117,10 @@ function conversationOf(from: string, to: string[]): Uint8Array {
   if (to.length === 1 && peer !== undefined) return directConversation(from, peer)
   const members = [...new Set([from, ...to])].sort()
   return groupConversation(members[0] ?? from, utf8Encode(members.join('\n')))
+}
+
+function hopConversation(from: string, to: string[], { request }: HopSealing): Uint8Array {
+  const { kind, network, conversation } = request
+  if (kind === 'group' && conversation !== null) return nativeGroupConversation(network, conversation)
+  return directConversation(from, to[0] ?? from)
 }

@@ -1,6 +1,12 @@
 /** Signing in: the wallet certifies this device once, and again when the certificate or the token has run out. */
 import { equalBytes, fromBase64url, signerFromDeviceKey, toBase64url } from '../envelope/index.ts'
-import { composeMessage, decodeKeyEntry, parseAccount, signPrekey } from '../identity/index.ts'
+import {
+  composeMessage,
+  decodeKeyEntry,
+  parseAccount,
+  signPrekey,
+  type WalletKind,
+} from '../identity/index.ts'
 import type { Api } from './api.ts'
 import { encodePublished } from './directory.ts'
 import { ClientError } from './errors.ts'
@@ -17,7 +23,7 @@ export interface Session {
   end(): Promise<void>
   /** Takes a device's certificate away, this one's or another's. The wallet signs. */
   revoke(device: DeviceName): Promise<void>
-  /** Certificate of this device, for frames; null before the first sign-in. */
+  /** Certificate of this device, for frames; null before the first sign-in, and when the wallet's signature is too long for one. */
   certificate(): Uint8Array | null
 }
 
@@ -30,7 +36,7 @@ export interface DeviceName {
 interface StoredSession {
   token: string
   expiresAt: number
-  certificate: string
+  certificate: string | null
 }
 
 interface ChallengeAnswer {
@@ -43,7 +49,7 @@ interface VerifyAnswer {
   /** Null after a revocation. */
   token: string | null
   expiresAt: number | null
-  certificate: string
+  certificate: string | null
 }
 
 const KEY = 'session'
@@ -57,12 +63,13 @@ export function createSession(options: {
   /** CAIP-10 */
   account: string
   wallet: string
+  kind: WalletKind
   label: string
   /** Domain that the text must name. */
   domain: string
   now: () => number
 }): Session {
-  const { api, storage, keyring, signer, account, wallet, domain, now } = options
+  const { api, storage, keyring, signer, account, wallet, kind, domain, now } = options
   let stored: StoredSession | null = null
   let ensuring: Promise<void> | null = null
 
@@ -106,6 +113,7 @@ export function createSession(options: {
   async function changeKeyLog(action: 'add' | 'revoke', device: DeviceName): Promise<VerifyAnswer> {
     const challenge = await api.post<ChallengeAnswer>('/v1/auth/challenge', {
       wallet: account,
+      kind,
       device: { publicKey: toBase64url(device.publicKey), label: device.label },
       action,
     })
@@ -174,7 +182,7 @@ export function createSession(options: {
         await storage.delete(KEY)
       }
     },
-    certificate: () => (stored ? fromBase64url(stored.certificate) : null),
+    certificate: () => (stored?.certificate ? fromBase64url(stored.certificate) : null),
   }
 }
 

@@ -1,11 +1,19 @@
 /** What applications see of the client library. */
 import type { InnerContent } from '../envelope/index.ts'
+import type { ChainSettings, TrustLevel, WalletKind } from '../identity/index.ts'
 import type { ClientStorage } from './storage.ts'
 
-/** Any ethers-style signer, e.g. `new Wallet(key)`, a `BrowserProvider` signer, or an object with these two methods. */
+/**
+ * Any ethers-style signer, e.g. `new Wallet(key)`, a `BrowserProvider` signer, or an object with these two methods. For Solana
+ * wallets: `solanaSigner`.
+ */
 export interface WalletSigner {
+  /** Of a smart account, the account's own address, not its owner's. */
   getAddress(): Promise<string>
-  /** EIP-191 `personal_sign` of the text. Called once for each new device and each renewal, never for a message. */
+  /**
+   * EIP-191 `personal_sign` of the text; for a smart account what the account takes (ERC-1271), with the wrapper of ERC-6492
+   * while it is not deployed. Called once for each new device and each renewal, never for a message.
+   */
   signMessage(message: string): Promise<string>
 }
 
@@ -13,8 +21,23 @@ export interface ClientOptions {
   /** Base URL of the gateway, e.g. `http://127.0.0.1:8787`. */
   gateway: string
   signer: WalletSigner
-  /** EVM chain that stands in the text to sign. Default 1. */
-  chainId?: number
+  /**
+   * How the wallet signs. Default `evm-account`: a private key, also where it delegates to a contract (EIP-7702). A smart
+   * account is `evm-contract`, and a wallet of its own on each chain.
+   */
+  kind?: WalletKind
+  /** Chain that stands in the text to sign: an EVM chain id, default 1, or a CAIP-2 reference of Solana, default mainnet. */
+  chainId?: number | string
+  /**
+   * Nodes with which this client checks the signatures of smart accounts itself, by EVM chain id. Without one, what such
+   * accounts sign is `trust: 'gateway'`.
+   */
+  chains?: Record<string, ChainSettings>
+  /**
+   * Seal to smart accounts whose keys the gateway alone has checked. Default false: sending to one is refused with
+   * `peer-not-verified`, because a dishonest gateway could have made the keys up.
+   */
+  allowGatewayTrust?: boolean
   /** Keys and state of this device. Default: memory, which makes a new device at each start. */
   storage?: ClientStorage
   /** Name of the device, shown to the wallet when it signs. Default `Causeway client`. */
@@ -29,8 +52,17 @@ export interface ClientOptions {
 }
 
 export interface OutgoingMessage {
-  /** Wallets: CAIP-10 accounts, walletKeys or bare EVM addresses. */
-  to: string | string[]
+  /** Wallets: CAIP-10 accounts, walletKeys or bare EVM addresses. May be left out for a native conversation in hop mode. */
+  to?: string | string[]
+  /**
+   * `hop`: sent as a native message of `network` by the client that the gateway is there for this wallet. The gateway reads it.
+   * Default `sealed`.
+   */
+  mode?: 'sealed' | 'hop'
+  /** With `hop`: the network. */
+  network?: string
+  /** With `hop`: a conversation of the network, as `attestation` of a received message names it. */
+  native?: { conversation: string; kind: 'direct' | 'group' }
   /** Shorthand for content of type `xmtp.org/text:1.0`. */
   text?: string
   /** Any other content; exclusive with `text`. */
@@ -49,6 +81,8 @@ export interface OutgoingMessage {
 export interface SealedMessage {
   /** 64 lower-case hex characters. */
   id: string
+  /** `gateway` as soon as the keys of one recipient were checked by the gateway alone. */
+  trust: TrustLevel
   /** For `POST /v1/envelopes`. */
   sealed: Uint8Array
   /** For a network: put these bytes into the network's own message. */
@@ -64,8 +98,18 @@ export interface SentMessage extends SealedMessage {
 /** A message that was opened and checked. */
 export interface Message {
   id: string
-  /** walletKey of the sender; its signature was verified. */
+  /** `hop`: a gateway says what `attestation` tells; no signature of the sender stands behind it. */
+  mode: 'sealed' | 'hop'
+  /** Null for sealed messages. */
+  attestation: Attestation | null
+  /** walletKey of the sender; its signature was verified, unless `mode` is `hop`. */
   from: string
+  /**
+   * Who checked that the sender's wallet stands behind this. `verified`: this client. `gateway`: the gateway alone, because it
+   * attests the message (`hop`), or because the sender is a smart account and this client has no node of its chain
+   * (`ClientOptions.chains`). A dishonest gateway could write in such a sender's name: show it.
+   */
+  trust: TrustLevel
   to: string[]
   conversation: string
   contentType: string
@@ -83,6 +127,23 @@ export interface Message {
   cursor: string | null
 }
 
+/** Where a message in hop mode comes from, or goes to. */
+export interface Attestation {
+  /** Id of the gateway that says so, which this wallet trusted by a consent. Null: this wallet's own device sent it. */
+  attestedBy: string | null
+  gateway: string
+  network: string
+  /** The network's own id of the message; null for what this wallet sent through its gateway. */
+  remoteId: string | null
+  /** The network's own id of the conversation. */
+  conversation: string | null
+  kind: 'direct' | 'group'
+  /** The network's own address of the sender. */
+  sender: string | null
+  /** False: the network names no wallet of the sender, and `from` is a name made of the address. */
+  known: boolean
+}
+
 /** An item of the inbox: the message, or why it could not be opened. */
 export interface InboxEntry {
   id: string
@@ -96,6 +157,8 @@ export interface GatewayInfo {
   id: string
   version: string
   publicKey: string
+  /** Null without hop mode. */
+  encryptionKey: string | null
   /** Domain that wallets see in the text they sign. */
   domain: string
   sandbox: boolean
