@@ -22,6 +22,8 @@ export interface Child {
 
 /** In the child: answers its parent's questions until it is told to stop, or the parent is gone. */
 export function serveParent(handlers: Handlers, stop: () => Promise<void> | void = () => {}): void {
+  // A parent that is gone hears nothing; then `stop` runs, and this process ends.
+  const answer = (message: Answer) => process.send?.(message, undefined, {}, () => undefined)
   const end = () => void Promise.resolve(stop()).finally(() => process.exit())
   process.once('disconnect', end)
   process.on('message', ({ id, name, input }: Question) => {
@@ -31,15 +33,12 @@ export function serveParent(handlers: Handlers, stop: () => Promise<void> | void
       return handler(input as never)
     }
     work().then(
-      (value) => process.send?.({ id, value } satisfies Answer),
+      (value) => answer({ id, value }),
       (error: unknown) =>
-        process.send?.({
-          id,
-          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-        }),
+        answer({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
     )
   })
-  process.send?.({ id: 0, value: 'ready' } satisfies Answer)
+  answer({ id: 0, value: 'ready' })
 }
 
 /** Starts `processes/<module>.ts`. Resolves when it serves. */

@@ -61,7 +61,7 @@ export const growth: Bench = {
       legs: idleWallets > 0 ? [...list, idle] : list,
       ratios: [...ratiosOf(list, sizes), ...spreadOf(list.at(-1))],
       notes: [
-        `Accepts of 1.6 KB envelopes into the store alone, two inbox rows each, wallets drawn from ${wallets.toLocaleString('en')}. CPU and rate: ${SAMPLE.toLocaleString('en')} envelopes beyond each size, 64 under way at once, all threads of the process, the making of the records included, after a warm-up.`,
+        `Accepts of 1.6 KB envelopes into the store alone, two inbox rows each, wallets drawn from ${wallets.toLocaleString('en')}, each of which writes to eight others: while there are fewer envelopes than such pairs, most open a new conversation. CPU and rate: ${SAMPLE.toLocaleString('en')} envelopes beyond each size, 64 under way at once, all threads of the process, the making of the records included, after a warm-up.`,
         `bytes written: what the store hands to write calls for one envelope (wchar of \`/proc/self/io\`), log and checkpoints together, over the last envelopes before each size (${sizes.map((size) => windowOf(size).toLocaleString('en')).join(', ')}). Groups of 64 and a checkpoint after every 256 envelopes instead of by the clock, so that runs agree. At 10,000 most envelopes still wait in memory for their place in the indexes: compare the later sizes.`,
         'bytes on disk: the database file, its log copied into it, for each envelope that it holds.',
         'page: the first 50 items of a wallet’s inbox, through the store’s thread. items: how many it had.',

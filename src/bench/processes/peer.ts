@@ -4,13 +4,18 @@ import { peerNamed } from '../peers/index.ts'
 import { type Load, measure } from '../peers/measure.ts'
 import type { Link } from '../peers/peer.ts'
 
-let link: Link | null = null
+let opening: Promise<Link> | null = null
+let stopping: Promise<void> | null = null
 let next = 0
 
-async function stop(): Promise<void> {
-  const open = link
-  link = null
-  await open?.stop()
+/** Ends the other system's server too, which would outlive this process. */
+function stop(): Promise<void> {
+  stopping ??= (async () => {
+    // One that did not come about has undone its parts, and the parent was told.
+    const link = await opening?.catch(() => null)
+    await link?.stop()
+  })()
+  return stopping
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -20,13 +25,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 serveParent(
   {
     async open(name: string) {
-      link = await peerNamed(name).open()
+      opening = peerNamed(name).open()
+      await opening
     },
     async measure(load: Load) {
-      if (link === null) throw new Error('no system is open')
+      if (opening === null) throw new Error('no system is open')
       const first = next
       next += load.count
-      return measure(link, load, first)
+      return measure(await opening, load, first)
     },
   },
   stop,
