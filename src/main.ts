@@ -190,7 +190,7 @@ function enrolmentSettings({ enrolments, relay }: Config): EnrolmentSettings {
   }
 }
 
-function relaySettings({ relay }: Config): RelaySettings {
+function relaySettings({ relay, limits }: Config): RelaySettings {
   return {
     maxEnvelopeBytes: relay.maxEnvelopeBytes,
     maxRecipients: relay.maxRecipients,
@@ -204,6 +204,7 @@ function relaySettings({ relay }: Config): RelaySettings {
     },
     sendTimeoutMs: relay.sendTimeoutMs,
     laneHoldMs: relay.laneHoldMs,
+    mirrorTopics: limits.mirrorTopics,
     maxInFlightPerNetwork: relay.maxInFlightPerNetwork,
     reconcileIntervalMs: relay.reconcileIntervalMs,
     reconcileOverlapMs: relay.reconcileOverlapMs,

@@ -163,6 +163,11 @@ export const configSchema = z.strictObject({
         'Certificates a second of such wallets that are verified for one network, sustained. Each is verified once.',
       ),
       networkBurst: positive(1_000, 'Certificates that are verified for one network at once.'),
+      mirrorTopics: positive(
+        2_000,
+        'Topics (conversations and devices) of one wallet on one network that are mirrored.',
+        50_000,
+      ),
       streamsPerWallet: positive(20, 'Live streams and sockets of one wallet.'),
       streamBufferBytes: positive(
         1_048_576,

@@ -22,6 +22,8 @@ export interface HttpLimits {
   batchBytes: number
   /** Any other JSON body, bytes. */
   jsonBytes: number
+  /** Body of `PUT /v1/mirrors/{network}`, bytes. */
+  registrationBytes: number
   /** Body of a network's webhook, bytes. */
   webhookBodyBytes: number
   /** How long a body may take to arrive, milliseconds. */
@@ -70,6 +72,7 @@ export const defaultHttpSettings: HttpSettings = {
     batchEnvelopes: 32,
     batchBytes: 1_048_576,
     jsonBytes: 65_536,
+    registrationBytes: 1_048_576,
     webhookBodyBytes: 262_144,
     bodyTimeoutMs: 15_000,
     stalledMs: 60_000,

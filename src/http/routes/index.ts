@@ -5,6 +5,7 @@ import { registerEnrolments } from './enrolments.ts'
 import { registerEnvelopes } from './envelopes.ts'
 import { registerGateway } from './gateway.ts'
 import { registerInbox } from './inbox.ts'
+import { registerMirrors } from './mirrors.ts'
 import { registerOperations } from './operations.ts'
 import { registerWallets } from './wallets.ts'
 import { registerWebhooks } from './webhooks.ts'
@@ -27,6 +28,7 @@ export function registerRoutes(app: App): void {
   registerEnvelopes(app)
   registerInbox(app)
   registerEnrolments(app)
+  registerMirrors(app)
   registerWebhooks(app)
   registerOperations(app)
   registerAdmin(app)
