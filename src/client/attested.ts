@@ -48,7 +48,7 @@ export function attestationOf({ header }: SealedEnvelope): Attestation | null {
 export async function requireTrustedGateway(
   envelope: SealedEnvelope,
   arrival: { certificate: Uint8Array | null; receivedAt: number },
-  options: { wallet: string; directory: Directory; revoked: RevokedConsents },
+  options: { wallet: string; directory: Pick<Directory, 'peer'>; revoked: RevokedConsents },
 ): Promise<TrustLevel> {
   const { wallet, directory, revoked } = options
   const { header } = envelope
@@ -82,7 +82,7 @@ export async function requireTrustedGateway(
 }
 
 async function devicesStands(
-  directory: Directory,
+  directory: Pick<Directory, 'peer'>,
   wallet: string,
   device: Uint8Array,
   issuedAt: number,

@@ -15,6 +15,7 @@ import {
   type VerifyWallet,
   verifyKeyLog,
   verifyPrekey,
+  verifyWalletSignature,
   walletKind,
   walletsNamed,
 } from '../identity/index.ts'
@@ -60,10 +61,11 @@ export function createDirectory(options: {
   api: Api
   storage: ClientStorage
   trustedDomains: () => readonly string[]
-  verifyWallet: VerifyWallet
+  /** Default: without smart accounts. */
+  verifyWallet?: VerifyWallet
   now: () => number
 }): Directory {
-  const { api, storage, now } = options
+  const { api, storage, now, verifyWallet = verifyWalletSignature } = options
   const cache = new Map<string, { peer: Promise<Peer>; at: number }>()
 
   const keysOf = (text: string, signal?: AbortSignal) =>
@@ -89,7 +91,7 @@ export function createDirectory(options: {
     const entries = answer.wallet !== wallet ? [] : answer.log
     const log = await verifyKeyLog(
       entries.map((item) => ({ ...item, entry: fromBase64url(item.entry) })),
-      { wallet, trustedDomains: options.trustedDomains(), now: now(), verifyWallet: options.verifyWallet },
+      { wallet, trustedDomains: options.trustedDomains(), now: now(), verifyWallet },
     )
     await pin(wallet, log)
     const devices = new Map<string, PeerDevice>()

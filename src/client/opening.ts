@@ -23,6 +23,7 @@ import {
   type TrustLevel,
   type VerifyWallet,
   verifyCertificate,
+  verifyWalletSignature,
 } from '../identity/index.ts'
 import { attestationOf, requireTrustedGateway } from './attested.ts'
 import { chainUnreachable, type Directory } from './directory.ts'
@@ -57,15 +58,17 @@ export function createOpener(options: {
   openingKeys: () => OpeningKey[]
   /** Looks for keys that another process on the same storage made. True when there are any. */
   refreshKeys?: () => Promise<boolean>
-  directory: Directory
+  directory: Pick<Directory, 'peer'>
   /** Consents in hop mode that do not count any more. Default: none. */
   revoked?: RevokedConsents
   seen: SeenIds
   trustedDomains: () => readonly string[]
-  verifyWallet: VerifyWallet
+  /** Default: without smart accounts. */
+  verifyWallet?: VerifyWallet
   now: () => number
 }): Opener {
   const { wallet, directory, seen, now, revoked = nothingRevoked } = options
+  const { verifyWallet = verifyWalletSignature } = options
 
   async function open(envelope: SealedEnvelope, arrival: Arrival): Promise<Message | null> {
     const { header } = envelope
@@ -92,9 +95,9 @@ export function createOpener(options: {
     const id = toHex(envelope.id)
     if (!seen.add(id)) return null
     try {
-      if (attestation?.attestedBy) {
-        await requireTrustedGateway(envelope, arrival, { wallet, directory, revoked })
-      } else await trustSender(envelope, arrival)
+      const trust = attestation?.attestedBy
+        ? await requireTrustedGateway(envelope, arrival, { wallet, directory, revoked })
+        : await trustSender(envelope, arrival)
       const content = await openBody(envelope)
       seen.saveSoon()
       return {
@@ -161,7 +164,7 @@ export function createOpener(options: {
         wallet: header.from,
         device: header.device,
         trustedDomains: options.trustedDomains(),
-        verifyWallet: options.verifyWallet,
+        verifyWallet,
       })
       return certificateStatus(device, arrival.receivedAt) === 'certified' ? device.trust : null
     } catch (error) {
