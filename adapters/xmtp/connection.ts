@@ -122,8 +122,9 @@ export class Connection {
       if (life.aborted) return
       this.#session = session
       this.#overflows = false
-      const listening = this.#listen(session.inbox, intake, life)
-      await this.#check(session.inbox, life)
+      const opened = Promise.withResolvers<void>()
+      const listening = this.#listen(session.inbox, intake, life, opened.resolve)
+      await Promise.all([this.#check(session.inbox, life), opened.promise])
       attempted()
       await Promise.all([listening, this.#watch(session.inbox, life)])
     } finally {
@@ -151,7 +152,13 @@ export class Connection {
     return null
   }
 
-  async #listen(inbox: XmtpInbox, intake: Intake<Inbound>, life: AbortSignal): Promise<void> {
+  /** `attempted` is called when the first stream was opened, or was not. */
+  async #listen(
+    inbox: XmtpInbox,
+    intake: Intake<Inbound>,
+    life: AbortSignal,
+    attempted: () => void,
+  ): Promise<void> {
     const hear = (message: XmtpMessage) => {
       const isOwn = message.senderInboxId === inbox.inboxId
       const inbound = toInbound(message, 'stream', { own: inbox.inboxId, peer: null })
@@ -161,6 +168,7 @@ export class Connection {
     const opened = () => {
       this.#listens = true
       this.#update()
+      attempted()
     }
     for (let tries = 1; !life.aborted; tries++) {
       const since = this.#context.clock.monotonic()
@@ -169,6 +177,7 @@ export class Connection {
       } catch (error) {
         this.#context.log.debug({ code: toXmtpError(error).code }, 'the stream of XMTP messages broke')
       }
+      attempted()
       if (life.aborted) return
       if (this.#context.clock.monotonic() - since > LONGEST_PAUSE_MS) tries = 1
       this.#listens = false

@@ -115,7 +115,7 @@ export class XmtpInbox {
   ): Promise<void> {
     if (signal.aborted) return
     let failure: unknown = null
-    const stream = await this.#client.conversations.streamAllMessages({
+    const opening = this.#client.conversations.streamAllMessages({
       disableSync: true,
       retryOnFail: false,
       consentStates: HEARD,
@@ -123,6 +123,7 @@ export class XmtpInbox {
         failure ??= error
       },
     })
+    const stream = await abortable(opening, signal)
     const end = () => void stream.end()
     signal.addEventListener('abort', end, { once: true })
     try {
