@@ -19,6 +19,7 @@ describe('example configurations', () => {
       'waku sandbox',
       'trtc sandbox',
       'xmtp sandbox',
+      'push sandbox',
     ])
   })
 
@@ -27,10 +28,12 @@ describe('example configurations', () => {
       TRTC_SECRET_KEY: 'a'.repeat(64),
       TRTC_WEBHOOK_TOKEN: 'b'.repeat(32),
       TRTC_WEBHOOK_SECRET: 'c'.repeat(32),
+      PUSH_WALLET_KEY: 'e'.repeat(64),
+      XMTP_WALLET_KEY: `0x${'d'.repeat(64)}`,
     }
     const file = fileURLToPath(new URL('config/production.example.yaml', root))
     const { networks, config } = await loadConfig({ file, environment })
-    expect(networks.map(({ name }) => name)).toEqual(['waku', 'trtc'])
+    expect(networks.map(({ name }) => name)).toEqual(['waku', 'trtc', 'xmtp', 'push'])
     expect(config.server.publicUrl).toBe('https://messages.example.org')
   })
 
