@@ -93,12 +93,11 @@ export class NativeSender {
   }
 
   async #conversationFor(intent: NativeIntent, signal: AbortSignal): Promise<Conversation> {
+    // Looks whether the peer is in it, also where there is one.
+    if ('wallet' in intent.to) return this.#inbox.dmWith(requireInboxId(intent.to.wallet), signal)
     const existing = await this.#existingFor(intent)
     if (existing !== null) return existing
-    if ('conversation' in intent.to) {
-      throw new XmtpError('conversation-inactive', 'The wallet’s installation here has no such conversation')
-    }
-    return this.#inbox.dmWith(requireInboxId(intent.to.wallet), signal)
+    throw new XmtpError('conversation-inactive', 'The wallet’s installation here has no such conversation')
   }
 
   async #existingFor({ to }: NativeIntent): Promise<Conversation | null> {
