@@ -3,6 +3,7 @@ import { decodeFrame, fromHex, toHex } from '../envelope/index.ts'
 import { accountText, createContractVerifier, createLenientVerifier, parseWallet } from '../identity/index.ts'
 import { createApi } from './api.ts'
 import { createDirectory, type Peer } from './directory.ts'
+import { createDualPiece, type DualPiece } from './dual.ts'
 import {
   createEnrolments,
   type Enrolments,
@@ -31,6 +32,7 @@ import type {
   SentMessage,
   WalletInfo,
 } from './types.ts'
+import { createXmtpPiece, type XmtpPiece } from './xmtp.ts'
 
 export interface Client {
   /** CAIP-10 account of the wallet. */
@@ -38,6 +40,8 @@ export interface Client {
   readonly wallet: string
   /** Hop mode: the gateway as a client of this wallet on a network. */
   readonly enrolments: Enrolments
+  /** XMTP messages over the fast transport, opened by the wallet's own XMTP SDK; and sending over both. */
+  readonly xmtp: XmtpPiece & DualPiece
   /** Certifies this device and publishes its prekeys; asks the wallet for a signature only where one is needed. */
   signIn(): Promise<void>
   signOut(): Promise<void>
@@ -219,6 +223,8 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     return { ...message, duplicate: answer.duplicate, deliveries: answer.deliveries }
   }
 
+  const send = async (message: OutgoingMessage) => submit(await seal(message))
+
   function note(id: string, network: string, kind: 'delivered' | 'read'): void {
     receipts.add({ id, network, kind, at: now() })
   }
@@ -227,6 +233,10 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     account,
     wallet,
     enrolments,
+    xmtp: {
+      ...createXmtpPiece({ api, receipts, requireSession, now }),
+      ...createDualPiece({ send, seen }),
+    },
     signIn: () => session.ensure(),
     async signOut() {
       await receipts.flush()
@@ -235,7 +245,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     revokeDevice: (device = { publicKey: keyring.device.publicKey, label }) => session.revoke(device),
     seal,
     submit,
-    send: async (message) => submit(await seal(message)),
+    send,
     async receive(frame, { network }) {
       requireSession()
       const arrival = { via: network, cursor: null, certificate: null, receivedAt: now() }

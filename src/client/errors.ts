@@ -28,6 +28,10 @@ export type ClientErrorCode =
   | 'gateway-not-trusted'
   /** The gateway has no hop mode, or not on this network. */
   | 'hop-unsupported'
+  /** `xmtp.attach` was not called. */
+  | 'xmtp-not-attached'
+  /** The XMTP SDK refuses a mirrored message. */
+  | 'xmtp-refused'
   /** The kind of frame cannot be opened by this version of the client. */
   | 'message-unsupported'
 

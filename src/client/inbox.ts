@@ -34,6 +34,7 @@ interface InboxItemAnswer {
   certificate: string | null
   receivedAt: number
   via: string
+  mode: string
 }
 
 /** How often it is looked whether today's prekeys are due, while a client only listens. */
@@ -68,7 +69,11 @@ export function createInbox(options: {
    * the gateway could not be asked for the sender's keys.
    */
   async function openItem(using: Opener, item: InboxItemAnswer): Promise<InboxEntry | null> {
-    const place = { id: item.id, cursor: item.cursor }
+    const place = { id: item.id, cursor: item.cursor, parcel: null }
+    if (item.mode === 'opaque') {
+      const parcel = { id: item.id, network: item.via, bytes: fromBase64url(item.sealed) }
+      return { ...place, message: null, parcel, error: null }
+    }
     try {
       const message = await using.sealed(fromBase64url(item.sealed), {
         via: item.via,

@@ -6,6 +6,7 @@
  */
 export { type Api, createApi } from './api.ts'
 export { type Client, createClient, readGateway } from './client.ts'
+export { type DualPiece, type DualSent, type NativeSend, XMTP_MESSAGE_ID } from './dual.ts'
 export type { BegunEnrolment, EnrolmentInfo, Enrolments, EnrolmentTermsInfo } from './enrolments.ts'
 export { ClientError, type ClientErrorCode, isTransient } from './errors.ts'
 export type { LiveOptions } from './inbox.ts'
@@ -25,3 +26,5 @@ export type {
   WalletInfo,
   WalletSigner,
 } from './types.ts'
+export type { XmtpPiece } from './xmtp.ts'
+export type * from './xmtp-types.ts'

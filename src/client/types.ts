@@ -2,6 +2,7 @@
 import type { InnerContent } from '../envelope/index.ts'
 import type { ChainSettings, TrustLevel, WalletKind } from '../identity/index.ts'
 import type { ClientStorage } from './storage.ts'
+import type { Parcel } from './xmtp-types.ts'
 
 /**
  * Any ethers-style signer, e.g. `new Wallet(key)`, a `BrowserProvider` signer, or an object with these two methods. For Solana
@@ -149,6 +150,8 @@ export interface InboxEntry {
   id: string
   cursor: string
   message: Message | null
+  /** A network's own message, mirrored: for `client.xmtp.ingest`. Null for all others. */
+  parcel: Parcel | null
   error: (Error & { code?: string }) | null
 }
 
