@@ -24,6 +24,16 @@ const kinds: Record<string, readonly string[]> = {
     'Store answers in part',
   ],
   'waku-light': ['node: half-open', 'Filter subscriptions silently gone'],
+  xmtp: [
+    'node: cut once',
+    'node: reset amid what comes down',
+    'node down',
+    'half of the events break their subscription',
+    'SendGroupMessages answers RESOURCE_EXHAUSTED',
+    'answers lost after success',
+    'queries lag behind',
+    'subscriptions silently gone',
+  ],
 }
 
 test.each(Object.keys(kinds))(

@@ -1,5 +1,6 @@
 /** Wallets that write to each other, and what they saw. */
 import { Wallet } from 'ethers'
+import type { WalletSigner } from '../../src/adapter/index.ts'
 import {
   type Client,
   ClientError,
@@ -14,6 +15,8 @@ const PAGE = 100
 export interface Person {
   name: string
   client: Client
+  /** The wallet, for networks where a client signs in with it. */
+  signer: WalletSigner
   /** Address by network. */
   addresses: Map<string, string>
   /** How often each message was shown, by id, whatever way it came. */
@@ -26,13 +29,15 @@ export interface Person {
 
 /** Signs a new wallet in and listens to its live stream. */
 export async function createPerson(name: string, gateway: string): Promise<Person> {
-  const client = await createClient({ gateway, signer: Wallet.createRandom(), deviceLabel: name })
+  const signer = Wallet.createRandom()
+  const client = await createClient({ gateway, signer, deviceLabel: name })
   await client.signIn()
   const { endpoints } = await client.lookUp()
   const closing = new AbortController()
   const person: Person = {
     name,
     client,
+    signer,
     addresses: new Map(endpoints.map(({ network, address }) => [network, address])),
     shown: new Map(),
     complaints: [],

@@ -2,7 +2,13 @@
 import type { ChaosNetwork } from './row.ts'
 import { trtc } from './trtc.ts'
 import { waku, wakuLight } from './waku.ts'
+import { xmtp } from './xmtp.ts'
 
-export const chaosNetworks: Readonly<Record<string, ChaosNetwork>> = { trtc, waku, 'waku-light': wakuLight }
+export const chaosNetworks: Readonly<Record<string, ChaosNetwork>> = {
+  trtc,
+  waku,
+  'waku-light': wakuLight,
+  xmtp,
+}
 
 export type { ChaosNetwork, FaultKind, RunningNetwork } from './row.ts'
