@@ -144,7 +144,9 @@ describe('an enrolled wallet', () => {
       bytes: utf8Encode(JSON.stringify(heart)),
     }
     await enrolment.send(intentTo(bob, enrolled.id, 23, { reference: textId, content }), signal())
-    await expect.poll(() => textsOf(bobClient, enrolled.address)).toEqual(['hello', 'out 21'])
+    await expect
+      .poll(() => textsOf(bobClient, enrolled.address), { timeout: 30_000 })
+      .toEqual(['hello', 'out 21'])
     const all = await dm.messages()
     const replies = all.filter(({ contentType }) => contentType.typeId === 'reply')
     expect(replies.map(({ content: body }) => (body as { content: unknown }).content)).toEqual([
@@ -158,7 +160,7 @@ describe('an enrolled wallet', () => {
 
     // Its own messages come back, known by their transaction.
     await expect
-      .poll(() => context.natives.filter(({ inbound }) => inbound.own).length)
+      .poll(() => context.natives.filter(({ inbound }) => inbound.own).length, { timeout: 30_000 })
       .toBeGreaterThanOrEqual(1)
     expect(context.natives.find(({ inbound }) => inbound.own)?.inbound.transactionId).toBe(
       answer.transactionId,
