@@ -84,23 +84,19 @@ function describe(schema: JsonSchema, prefix: string): string[] {
 
 function rows(schema: JsonSchema, prefix: string, optional: boolean): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, value]) => {
-    if (value.properties) return rows(value, `${prefix}${key}.`, optional || !schema.required?.includes(key))
-    const entries = value.additionalProperties as JsonSchema | undefined
-    if (entries?.properties) return [...own(key, value), ...rows(entries, `${prefix}${key}.<id>.`, false)]
-    return own(key, value)
+    const isOptional = optional || !schema.required?.includes(key)
+    if (value.properties) return rows(value, `${prefix}${key}.`, isOptional)
+    const own = row(`${prefix}${key}`, value, isOptional)
+    const entry = value.additionalProperties as JsonSchema | undefined
+    return entry?.properties ? [own, ...rows(entry, `${prefix}${key}.<id>.`, false)] : [own]
   })
+}
 
-  function own(key: string, value: JsonSchema): string[] {
-    const fallback =
-      value.default === undefined
-        ? schema.required?.includes(key) && !optional
-          ? 'required'
-          : ''
-        : `\`${JSON.stringify(value.default)}\``
-    return [
-      `| \`${prefix}${key}\` | ${takes(value)} | ${fallback} | ${(value.description ?? '').replaceAll('|', '\\|').replaceAll('\n', ' ')} |`,
-    ]
-  }
+function row(name: string, schema: JsonSchema, optional: boolean): string {
+  const without = optional ? '' : 'required'
+  const fallback = schema.default === undefined ? without : `\`${JSON.stringify(schema.default)}\``
+  const description = (schema.description ?? '').replaceAll('|', '\\|').replaceAll('\n', ' ')
+  return `| \`${name}\` | ${takes(schema)} | ${fallback} | ${description} |`
 }
 
 function takes(schema: JsonSchema): string {
