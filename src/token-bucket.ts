@@ -21,8 +21,7 @@ export function createBucket(
 ): Bucket {
   const { perSecond, burst } = settings
   const callers = new LRUCache<string, { tokens: number; at: number }>({ max: settings.tracked })
-  function tokensOf(key: string, now: number): number {
-    const caller = callers.get(key) ?? { tokens: burst, at: now }
+  function tokensOf(caller: { tokens: number; at: number }, now: number): number {
     return Math.min(burst, caller.tokens + (Math.max(0, now - caller.at) / 1000) * perSecond)
   }
 
@@ -31,12 +30,21 @@ export function createBucket(
   return {
     take(key, cost = 1) {
       const now = clock.monotonic()
-      const tokens = tokensOf(key, now)
+      let caller = callers.get(key)
+      if (caller === undefined) {
+        caller = { tokens: burst, at: now }
+        callers.set(key, caller)
+      }
+      const tokens = tokensOf(caller, now)
       const waitMs = waitFor(Math.min(cost, burst) - tokens)
-      callers.set(key, { tokens: waitMs > 0 ? tokens : tokens - cost, at: now })
+      caller.tokens = waitMs > 0 ? tokens : tokens - cost
+      caller.at = now
       return waitMs
     },
-    wait: (key) => waitFor(1 - tokensOf(key, clock.monotonic())),
+    wait(key) {
+      const caller = callers.get(key)
+      return waitFor(1 - (caller === undefined ? burst : tokensOf(caller, clock.monotonic())))
+    },
     get size() {
       return callers.size
     },

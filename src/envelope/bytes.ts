@@ -1,15 +1,22 @@
 import { base32nopad, base64urlnopad } from '@scure/base'
 import { EnvelopeError } from './errors.ts'
 
-const HEX_PAIRS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 const utf8Encoder = new TextEncoder()
+/** Codes of the digits 0 to f. */
+const HEX_DIGITS = utf8Encoder.encode('0123456789abcdef')
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Lower-case hexadecimal. */
 export function toHex(bytes: Uint8Array): string {
-  let text = ''
-  for (const byte of bytes) text += HEX_PAIRS[byte]
-  return text
+  const { length } = bytes
+  // One text from character codes: put together piece by piece, each piece would be an object.
+  if (length > 1024) return toHex(bytes.subarray(0, 1024)) + toHex(bytes.subarray(1024))
+  const codes: number[] = []
+  for (let index = 0; index < length; index++) {
+    const byte = bytes[index]!
+    codes.push(HEX_DIGITS[byte >> 4]!, HEX_DIGITS[byte & 15]!)
+  }
+  return String.fromCharCode(...codes)
 }
 
 /**

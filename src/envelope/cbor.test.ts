@@ -1,3 +1,5 @@
+import { encode, rfc8949EncodeOptions } from 'cborg'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromHex, toHex } from './bytes.ts'
 import { decodeCanonical, encodeCanonical } from './cbor.ts'
@@ -43,6 +45,32 @@ describe('encodeCanonical', () => {
     ['a lone surrogate in a key', { '\udc00': 1 }],
   ])('refuses %s', (_, value) => {
     expect(() => encodeCanonical(value)).toThrow(withCode('value-not-encodable'))
+  })
+
+  it('writes what a general library writes, and reads it again', () => {
+    const key = fc.string({ unit: 'grapheme', maxLength: 40 }).filter((text) => text.isWellFormed())
+    const { value } = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 5 },
+        fc.constantFrom(null, true, false, '', 'x'.repeat(70_000)),
+        fc.maxSafeInteger(),
+        fc.integer({ min: -300, max: 70_000 }),
+        key,
+        fc.uint8Array({ maxLength: 300 }),
+        fc.array(tie('value'), { maxLength: 30 }),
+        fc.dictionary(key, tie('value'), { maxKeys: 30, noNullPrototype: true }),
+      ),
+    }))
+    const limits = { maxBytes: 10_000_000, maxDepth: 16 }
+    fc.assert(
+      fc.property(value, (sent) => {
+        fc.pre(!JSON.stringify(sent).includes('\ufeff'))
+        const bytes = encodeCanonical(sent)
+        expect(toHex(bytes)).toBe(toHex(encode(sent, rfc8949EncodeOptions)))
+        expect(decodeCanonical(bytes, limits)).toEqual(Object.is(sent, -0) ? 0 : sent)
+      }),
+      { numRuns: 300 },
+    )
   })
 
   it('refuses a value that contains itself', () => {
