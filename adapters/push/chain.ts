@@ -9,25 +9,25 @@ const PAGE_SIZE = 30
 /** Pages of one chat that are followed back: 300,000 messages. A chain without end is a fault of the service. */
 const MOST_PAGES = 10_000
 
+/** Of a field that is not as it should be only the message suffers, not the chain: the chain needs `cid` and `link` alone. */
+const text = z.string().catch('')
+
 export const messageSchema = z.looseObject({
   cid: z.string().min(1),
   link: z
     .string()
     .nullish()
     .transform((link) => link || null),
-  fromDID: z.string(),
-  toDID: z.string(),
-  fromCAIP10: z.string(),
-  toCAIP10: z.string(),
-  messageType: z.string(),
-  encType: z.string(),
-  messageObj: z.unknown(),
-  verificationProof: z.string().nullish(),
-  /** Unix milliseconds. */
-  timestamp: z.coerce
-    .number()
-    .nullish()
-    .transform((time) => (Number.isSafeInteger(time) ? (time ?? null) : null)),
+  fromDID: text,
+  toDID: text,
+  fromCAIP10: text,
+  toCAIP10: text,
+  messageType: text,
+  encType: text,
+  messageObj: z.unknown().optional(),
+  verificationProof: text,
+  /** Unix milliseconds, null where the service gives none. */
+  timestamp: z.coerce.number().int().nonnegative().nullable().catch(null),
 })
 
 /** A message as the service keeps it, encrypted. */

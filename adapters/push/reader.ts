@@ -50,7 +50,7 @@ export function createReader(account: Account, log: AdapterLog): Reader {
         return omit(message, 'plaintext')
       }
       // Older proofs do not cover the part that is read. The SDK takes the sender from one field, we from another.
-      if (!message.verificationProof?.startsWith('pgpv3:') || from !== canonicalDid(message.fromCAIP10)) {
+      if (!message.verificationProof.startsWith('pgpv3:') || from !== canonicalDid(message.fromCAIP10)) {
         return omit(message, 'badly-signed')
       }
       try {
