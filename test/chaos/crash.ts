@@ -14,7 +14,7 @@ import { openDeliveries } from './deliveries.ts'
 import { createGatewayProcess, freePort, type GatewayProcess } from './gateway-process.ts'
 import { copyViolations, createLedger, doubledIn, type Ledger, missingFrom, shownTwice } from './ledger.ts'
 import { chaosNetworks, type RunningNetwork } from './networks/index.ts'
-import { createInboxReader, createPerson, isAway, type Person, seal } from './people.ts'
+import { createInboxReader, createPerson, type InboxReader, isAway, type Person, seal } from './people.ts'
 import { type SeededRandom, seededRandom } from './random.ts'
 
 /** Share of kills that hit the gateway while it starts. */
@@ -29,6 +29,9 @@ const LONGEST_LIFE_MS = 30_000
 /** Between two sends of one way, over HTTP and over a network, in milliseconds. */
 const HTTP_PAUSE_MS = 20
 const NETWORK_PAUSE_MS = 120
+/** Starts between two looks into the inboxes, and between two lines of progress. */
+const READ_EVERY = 15
+const REPORT_EVERY = 10
 const CONVERGENCE_LIMIT_MS = 180_000
 const ADMIN_TOKEN = 'chaos-admin-token-of-this-run'
 
@@ -114,18 +117,19 @@ async function run(
   await waitFor(() => (ledger.acknowledged().length > 10 * networks.length ? true : traffic.failure()), {
     what: 'first messages',
   })
-  const kills = await killAndRestart(gateway, options, random.fork('kills'), traffic.acknowledged)
+  const readers = people.map(createInboxReader)
+  const kills = await killAndRestart(gateway, options, random.fork('kills'), traffic.acknowledged, readers)
   await traffic.stop()
   const failure = traffic.failure()
   if (failure) throw failure
 
   const restartedAt = performance.now()
-  const open = await converged(gateway, ledger, people)
+  const open = await converged(gateway, ledger, readers)
   const convergedAfterMs = Math.round(performance.now() - restartedAt)
-  const readers = people.map(createInboxReader)
-  for (const reader of readers) await reader.readOn()
-  const lost = missingFrom(ledger, readers)
-  const inInboxTwice = doubledIn(readers)
+  const again = people.map(createInboxReader)
+  for (const reader of again) await reader.readOn()
+  const lost = missingFrom(ledger, again)
+  const inInboxTwice = doubledIn(again)
   const twiceShown = shownTwice(people)
   const relayedTwice: string[] = []
   let repeats = 0
@@ -191,6 +195,7 @@ async function killAndRestart(
   { kills, onProgress, signal }: CrashOptions,
   random: SeededRandom,
   acknowledged: () => number,
+  readers: readonly InboxReader[],
 ): Promise<{ count: number; atStart: number; startTimes: number[] }> {
   const begin = performance.now()
   const startTimes: number[] = []
@@ -216,7 +221,9 @@ async function killAndRestart(
     gateway.spawn()
     await gateway.ready()
     startTimes.push(performance.now() - spawnedAt)
-    if (count % 10 === 0) {
+    // What has to be read at the end stays little, however long the run: the time until all is in place is then the gateway's.
+    if (startTimes.length % READ_EVERY === 0) for (const reader of readers) await reader.readOn()
+    if (startTimes.length % REPORT_EVERY === 0) {
       const seconds = Math.round((performance.now() - begin) / 1000)
       onProgress?.(`${count} of ${kills} kills after ${seconds} s, ${acknowledged()} acknowledged over HTTP`)
     }
@@ -305,9 +312,8 @@ function startTraffic(options: {
 async function converged(
   gateway: GatewayProcess,
   ledger: Ledger,
-  people: readonly Person[],
+  readers: readonly InboxReader[],
 ): Promise<string[]> {
-  const readers = people.map(createInboxReader)
   const deadline = performance.now() + CONVERGENCE_LIMIT_MS
   for (;;) {
     const open = (await openDeliveries(gateway.url, ADMIN_TOKEN)).map(({ text }) => text)
