@@ -1,4 +1,7 @@
-/** The node's append-only log in SQLite: on disk, or in memory. Ids of each table only ever grow, also over restarts. SANDBOX. */
+/**
+ * The node's log in SQLite: on disk, or in memory. Rows are appended and never removed, so that the ids of each table only ever
+ * grow, also over restarts. SANDBOX.
+ */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
@@ -39,22 +42,22 @@ const SCHEMA = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = NORMAL;
   CREATE TABLE IF NOT EXISTS identity_updates (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, created_ns INTEGER NOT NULL, inbox_id TEXT NOT NULL, body BLOB NOT NULL);
+    id INTEGER PRIMARY KEY, created_ns INTEGER NOT NULL, inbox_id TEXT NOT NULL, body BLOB NOT NULL);
   CREATE INDEX IF NOT EXISTS identity_updates_by_inbox ON identity_updates (inbox_id, id);
   CREATE TABLE IF NOT EXISTS key_packages (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, installation_key BLOB NOT NULL, body BLOB NOT NULL);
+    id INTEGER PRIMARY KEY, installation_key BLOB NOT NULL, body BLOB NOT NULL);
   CREATE INDEX IF NOT EXISTS key_packages_by_installation ON key_packages (installation_key, id);
   CREATE TABLE IF NOT EXISTS group_messages (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, created_ns INTEGER NOT NULL, group_id BLOB NOT NULL, body BLOB NOT NULL,
+    id INTEGER PRIMARY KEY, created_ns INTEGER NOT NULL, group_id BLOB NOT NULL, body BLOB NOT NULL,
     sender_hmac BLOB NOT NULL, should_push INTEGER NOT NULL, is_commit INTEGER NOT NULL, hash BLOB NOT NULL UNIQUE);
   CREATE INDEX IF NOT EXISTS group_messages_by_group ON group_messages (group_id, id);
   CREATE TABLE IF NOT EXISTS welcomes (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, created_ns INTEGER NOT NULL, installation_key BLOB NOT NULL, is_pointer INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY, created_ns INTEGER NOT NULL, installation_key BLOB NOT NULL, is_pointer INTEGER NOT NULL,
     body BLOB NOT NULL, hpke_public_key BLOB NOT NULL, wrapper_algorithm INTEGER NOT NULL, metadata BLOB NOT NULL,
     hash BLOB NOT NULL UNIQUE);
   CREATE INDEX IF NOT EXISTS welcomes_by_installation ON welcomes (installation_key, id);
   CREATE TABLE IF NOT EXISTS commit_log (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, group_id BLOB NOT NULL, body BLOB NOT NULL, signature BLOB NOT NULL);
+    id INTEGER PRIMARY KEY, group_id BLOB NOT NULL, body BLOB NOT NULL, signature BLOB NOT NULL);
   CREATE INDEX IF NOT EXISTS commit_log_by_group ON commit_log (group_id, id);
 `
 
@@ -115,8 +118,8 @@ export class NodeStore {
       group_id: message.groupId,
       body: message.data,
       sender_hmac: message.senderHmac,
-      should_push: message.shouldPush ? 1 : 0,
-      is_commit: message.isCommit ? 1 : 0,
+      should_push: message.shouldPush ? 1n : 0n,
+      is_commit: message.isCommit ? 1n : 0n,
       hash: hashOf(message.groupId, message.data),
     })
     return row ? groupMessage(row) : null
@@ -159,10 +162,10 @@ export class NodeStore {
     const row = this.#insert('welcomes', {
       created_ns: this.#stamp(),
       installation_key: installationKey,
-      is_pointer: isPointer ? 1 : 0,
+      is_pointer: isPointer ? 1n : 0n,
       body,
       hpke_public_key: hpkePublicKey,
-      wrapper_algorithm: wrapperAlgorithm,
+      wrapper_algorithm: BigInt(wrapperAlgorithm),
       metadata: isPointer ? new Uint8Array() : welcome.v1.welcomeMetadata,
       hash: hashOf(installationKey, body),
     })
@@ -212,14 +215,12 @@ export class NodeStore {
   }
 
   /** The row as stored, or null when its hash is there already. */
-  #insert(table: string, values: Record<string, SQLInputValue>): Row | null {
+  #insert(table: string, values: Row): Row | null {
     const columns = Object.keys(values)
-    const places = columns.map(() => '?').join(', ')
-    const [row] = this.#all(
-      `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places}) ON CONFLICT DO NOTHING RETURNING *`,
-      ...Object.values(values),
-    )
-    return row ?? null
+    const { changes, lastInsertRowid } = this.#prepare(
+      `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')}) ON CONFLICT DO NOTHING`,
+    ).run(...Object.values(values))
+    return changes === 0n ? null : { ...values, id: BigInt(lastInsertRowid) }
   }
 
   #page<Item>(
@@ -252,13 +253,17 @@ export class NodeStore {
   }
 
   #all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#prepare(sql).all(...values) as Row[]
+  }
+
+  #prepare(sql: string): StatementSync {
     let statement = this.#statements.get(sql)
     if (!statement) {
       statement = this.#database.prepare(sql)
       statement.setReadBigInts(true)
       this.#statements.set(sql, statement)
     }
-    return statement.all(...values) as Row[]
+    return statement
   }
 }
 
