@@ -1,6 +1,7 @@
 /** What an adapter's author gives to the contract suite. This interface is stable: additions are optional. */
 import type { Capabilities } from '../capabilities.ts'
 import type { AdapterDefinition } from '../contract.ts'
+import type { EnrolledAccount } from '../enrolment.ts'
 
 /** A network that runs on loopback or in memory, native clients on it, and the adapter under test. */
 export interface ContractHarness {
@@ -27,7 +28,23 @@ export interface ContractHarness {
    * while a check's adapter is started, and announces it here before `start`.
    */
   connectGateway?(gateway: { baseUrl: string }): void | Promise<void>
+  /** For networks with hop mode. Absent: its checks assert nothing. */
+  enrolment?: EnrolmentProbe
   teardown(): Promise<void>
+}
+
+/** Hop mode as the wallets' owners see it: they sign, and they read and write with clients of the network's own. */
+export interface EnrolmentProbe {
+  account(wallet: TestWallet): EnrolledAccount
+  /** Signs a text with a wallet's key; `handover` where the adapter's terms ask for it. */
+  sign(
+    wallet: TestWallet,
+    text: string,
+  ): Promise<{ signature: string; chainId?: number | null; handover?: Uint8Array | null }>
+  /** The wallet `from` writes a native text to the wallet `to`. Resolves with the network's id of the message. */
+  write(route: { from: TestWallet; to: TestWallet }, text: string): Promise<string>
+  /** Native texts that the wallet's own client has received so far, repeats included. */
+  received(wallet: TestWallet): Promise<{ text: string; remoteId: string }[]>
 }
 
 export interface TestWallet {

@@ -36,6 +36,7 @@ import { abortChecks } from './checks/abort.ts'
 import { capabilityChecks } from './checks/capabilities.ts'
 import { dedupChecks } from './checks/dedup.ts'
 import { echoChecks } from './checks/echo.ts'
+import { enrolmentChecks } from './checks/enrolment.ts'
 import { errorChecks } from './checks/errors.ts'
 import { historyChecks } from './checks/history.ts'
 import { identityChecks } from './checks/identity.ts'
@@ -51,7 +52,7 @@ export { runCheck } from './bench.ts'
 export { randomFrame, randomHex, sameBytes } from './bytes.ts'
 export { createVirtualClock, type VirtualClock } from './clock.ts'
 export * from './context.ts'
-export type { ContractHarness, NetworkProbe, TestWallet } from './harness.ts'
+export type { ContractHarness, EnrolmentProbe, NetworkProbe, TestWallet } from './harness.ts'
 export { settles, type WaitOptions, waitFor } from './wait.ts'
 
 /** All checks of the contract by concern. */
@@ -68,6 +69,7 @@ export const contractChecks = {
   capabilities: capabilityChecks,
   identity: identityChecks,
   operations: operationChecks,
+  enrolment: enrolmentChecks,
 } satisfies Record<string, Check[]>
 
 export type Concern = keyof typeof contractChecks
