@@ -105,14 +105,14 @@ export function createGateway(parts: GatewayParts): Gateway {
     },
     mirrors: { deliver: (network, inbound) => relay.hearOpaque(network, inbound) },
   })
-  const contracts = createContractVerifier({
-    chains: parts.identity.chains ?? {},
-    report: (chain, err) => log.warn({ chain, err }, 'the node of a chain could not tell about a signature'),
-  })
+  const chains = parts.identity.chains ?? {}
+  const report = (chain: string, err: Error) =>
+    log.warn({ chain, err }, 'the node of a chain could not tell about a signature')
   const identity = createIdentity({
     store,
     domain,
-    contracts,
+    contracts: createContractVerifier({ chains, report }),
+    strangersContracts: createContractVerifier({ chains, report }),
     trustedDomains: parts.identity.trustedDomains,
     clock,
     random,

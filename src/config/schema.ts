@@ -32,7 +32,11 @@ const chain = z.strictObject({
       'JSON-RPC of a node that you trust: what it says of a signature decides. Often holds a key: a secret.',
     ),
   timeoutMs: milliseconds(5_000, 'How long one call may take.', 100),
-  maxInFlight: positive(8, 'Calls under way at once; eight times as many may wait.', 1_000),
+  maxInFlight: positive(
+    8,
+    'Calls under way at once for those who sign in; eight times as many may wait. As many again for certificates that strangers send.',
+    1_000,
+  ),
 })
 
 function isRpcUrl(text: string): boolean {

@@ -73,6 +73,11 @@ export const relayProblems: Record<RelayErrorCode, ProblemEntry> = {
     title: 'The wallet has revoked the device',
     fix: 'Make a new device key and sign in with it.',
   },
+  'device-unverified': {
+    status: 503,
+    title: 'The chain of the sender’s smart account gave no answer',
+    fix: 'Send the same envelope again in a moment: nothing is known against it.',
+  },
   'device-certificate-invalid': {
     status: 403,
     title: 'The certificate of the device is invalid',

@@ -60,7 +60,10 @@ export interface KeyLog {
   /** Who checked the signatures; `gateway` as soon as one of them was not checked here. */
   readonly trust: TrustLevel
   /** Whether the device may sign, for a message received at `receivedAt` (Unix milliseconds). */
-  deviceStatus(device: Uint8Array, receivedAt: number): Exclude<DeviceStatus, 'certificateInvalid'>
+  deviceStatus(
+    device: Uint8Array,
+    receivedAt: number,
+  ): Exclude<DeviceStatus, 'certificateInvalid' | 'unverified'>
   /** Every device that was ever certified, in order of first certification. */
   devices(): LoggedDevice[]
   /** The signed entry of the device's latest certificate; null when it has none or it is revoked. */
@@ -180,7 +183,10 @@ class LinkedKeyLog implements KeyLog {
     this.#byDevice = byDevice
   }
 
-  deviceStatus(device: Uint8Array, receivedAt: number): Exclude<DeviceStatus, 'certificateInvalid'> {
+  deviceStatus(
+    device: Uint8Array,
+    receivedAt: number,
+  ): Exclude<DeviceStatus, 'certificateInvalid' | 'unverified'> {
     const known = this.#byDevice.get(toHex(device)) ?? []
     const current = known.findLast(({ entry }) => begins(entry) <= receivedAt)
     if (current === undefined) return 'unknown'

@@ -30,6 +30,8 @@ export interface IdentityOptions {
   defaultRoute: Route
   /** Nodes that are asked about the signatures of smart accounts. Default: none, and smart accounts cannot sign in. */
   contracts?: ContractVerifier
+  /** The same for certificates that strangers send along. Apart, so that these do not keep anyone from signing in. */
+  strangersContracts?: ContractVerifier
   verifyWallet?: VerifyWallet
   /** Checks device signatures of prekeys. */
   verifyDevice?: VerifyEd25519
@@ -44,7 +46,14 @@ export function createIdentity(options: IdentityOptions): Identity {
   const verifyWallet = options.verifyWallet ?? createWalletVerifier(contracts ? { contracts } : {})
   const domain = requireDomain(options.domain)
   const now = () => clock.now()
-  const trust = createTrust({ store, trustedDomains: [domain, ...options.trustedDomains], verifyWallet })
+  const { strangersContracts = contracts } = options
+  const trust = createTrust({
+    store,
+    trustedDomains: [domain, ...options.trustedDomains],
+    verifyWallet:
+      options.verifyWallet ??
+      createWalletVerifier(strangersContracts ? { contracts: strangersContracts } : {}),
+  })
   const addresses = createAddressMap({ store, networks, defaultRoute, now })
   const sessions = new ReadThrough({
     max: CACHED_SESSIONS,

@@ -21,6 +21,7 @@ import { codeOf, DAY, DOMAIN, START, testDevice } from './testing/wallets.ts'
 import type { Identity } from './types.ts'
 import { createLenientVerifier, createWalletVerifier } from './wallet-signature.ts'
 
+const HOUR = 60 * 60_000
 const owner = testOwner(21)
 const heir = testOwner(22)
 let chain: TestChain
@@ -57,6 +58,10 @@ async function signIn(account: SmartAccount, device = testDevice(), action: 'add
   const { challengeId, message } = await challenge(account, device, action)
   return identity.verify({ challengeId, signature: await account.signMessage(message) })
 }
+
+/** A gateway that has never met the wallets of the first. */
+const startOther = () =>
+  startTestGateway({ domain: 'other.example', trustedDomains: [DOMAIN], contracts: contractsOf([chain]) })
 
 const verifyOptions = (wallet: string) => ({ wallet, trustedDomains: [DOMAIN], now: gateway.now() })
 
@@ -184,20 +189,42 @@ describe('when the owner of a smart account changes', () => {
     const device = testDevice()
     const { certificate, wallet } = await signIn(account, device)
     expect(certificate!.length).toBeLessThanOrEqual(MAX_CERTIFICATE_BYTES)
-    const other = await startTestGateway({
-      domain: 'other.example',
-      trustedDomains: [DOMAIN],
-      contracts: contractsOf([chain]),
-    })
+    const other = await startOther()
     try {
       const status = (receivedAt: number) =>
         other.identity.deviceStatus({ wallet, device: device.publicKey, certificate, receivedAt })
       expect(await status(START)).toBe('certified')
       await rotateOwner(chain, account, heir)
-      expect(await status(START + 3_600_000)).toBe('certificateInvalid')
+      expect(await status(START + HOUR)).toBe('certificateInvalid')
+    } finally {
+      await other.close()
+    }
+  })
+
+  it('a chain that cannot be asked leaves other gateways with what they knew, for a day', async () => {
+    const account = await deployAccount(chain, owner)
+    const [known, fresh] = [testDevice(), testDevice()]
+    const certificates = new Map<typeof known, Uint8Array | null>()
+    for (const device of [known, fresh]) certificates.set(device, (await signIn(account, device)).certificate)
+    const other = await startOther()
+    const status = (device: typeof known, receivedAt: number) =>
+      other.identity.deviceStatus({
+        ...{ wallet: account.wallet, device: device.publicKey, receivedAt },
+        certificate: certificates.get(device)!,
+      })
+    try {
+      expect(await status(known, START)).toBe('certified')
       chain.trouble = 'refuses'
-      const act = () => status(START + 2 * 3_600_000)
-      expect(await codeOf(act)).toBe('wallet-verification-unavailable')
+      chain.asked.length = 0
+      for (const hours of [1, 2, 23]) expect(await status(known, START + hours * HOUR)).toBe('certified')
+      expect(chain.asked).toHaveLength(3)
+      expect(await status(known, START + 23 * HOUR + 5_000)).toBe('certified')
+      expect(await status(fresh, START + 23 * HOUR)).toBe('unverified')
+      expect(await status(fresh, START + 23 * HOUR + 5_000)).toBe('unverified')
+      expect(chain.asked).toHaveLength(4)
+      expect(await status(known, START + 25 * HOUR)).toBe('unverified')
+      chain.trouble = null
+      for (const device of [known, fresh]) expect(await status(device, START + 26 * HOUR)).toBe('certified')
     } finally {
       await other.close()
     }

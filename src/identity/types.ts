@@ -42,8 +42,17 @@ export interface SignedIn {
   certificate: Uint8Array | null
 }
 
-/** Whether a device may sign for a wallet, at the time this gateway received the message. */
-export type DeviceStatus = 'certified' | 'unknown' | 'expired' | 'revoked' | 'certificateInvalid'
+/**
+ * Whether a device may sign for a wallet, at the time this gateway received the message. `unverified`: a smart account
+ * certified it, and the account's chain cannot be asked now.
+ */
+export type DeviceStatus =
+  | 'certified'
+  | 'unknown'
+  | 'expired'
+  | 'revoked'
+  | 'certificateInvalid'
+  | 'unverified'
 
 /** The part of identity on which the relay leans. */
 export interface DeviceTrust {

@@ -51,6 +51,10 @@ const DEVICE_REFUSALS: Record<
     code: 'device-certificate-invalid',
     message: 'The certificate beside the envelope does not certify its device',
   },
+  unverified: {
+    code: 'device-unverified',
+    message: 'The chain of the sender’s smart account cannot be asked about the device now; send it again',
+  },
 }
 
 /**

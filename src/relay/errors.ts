@@ -25,6 +25,8 @@ export type RelayErrorCode =
   | 'device-expired'
   | 'device-revoked'
   | 'device-certificate-invalid'
+  /** A smart account's certificate, and its chain cannot be asked now. */
+  | 'device-unverified'
   /** The session's wallet is not the envelope's sender. */
   | 'sender-mismatch'
   /** The frame has passed this gateway before. */
