@@ -234,7 +234,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     wallet,
     enrolments,
     xmtp: {
-      ...createXmtpPiece({ api, receipts, requireSession, now }),
+      ...createXmtpPiece({ api, receipts, seen, requireSession, now }),
       ...createDualPiece({ send, seen }),
     },
     signIn: () => session.ensure(),

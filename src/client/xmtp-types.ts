@@ -60,11 +60,12 @@ export interface Parcel {
 /**
  * What became of a mirrored message.
  *
- * - `message`: the SDK has it. `duplicate`: the SDK had it before this call, so that it was shown already.
+ * - `message`: the SDK has it. `duplicate`: it was ingested before. Whether it was shown already, e.g. out of the SDK's own
+ *   stream, `isFirst` tells.
  * - `changed`: a commit, which changes the group (members, name) and may hold no message for people.
  * - `woken`: the SDK fetched what it was told of; `mirror()` again to have new conversations mirrored too.
- * - `queued`: it needs the XMTP node, e.g. because the group has changed, and the node cannot be reached. It is tried again,
- *   in order, with every later `ingest` and by `retry()`.
+ * - `queued`: it needs the XMTP node, e.g. because the group has changed, and the node cannot be reached. It is tried again in
+ *   order, by itself and by `retry()`, and `onIngested` is told when it is done.
  */
 export interface Ingested {
   /** Id of the parcel. */

@@ -3,6 +3,7 @@ import { decodeFrame, FRAME_KIND, fromBase64url, toBase64url, toHex } from '../e
 import type { Api } from './api.ts'
 import { ClientError, isTransient } from './errors.ts'
 import type { Receipts } from './receipts.ts'
+import type { SeenIds } from './seen.ts'
 import type {
   Ingested,
   Parcel,
@@ -17,6 +18,7 @@ import { readGroupMessageHead } from './xmtp-wire.ts'
 const NETWORK = 'xmtp'
 /** A node that is away makes each attempt last seconds; between two attempts there are at least so many milliseconds. */
 const RETRY_PAUSE_MS = 3_000
+const LONGEST_PAUSE_MS = 60_000
 /** The SDK says this of a message that it could open only with help of the node. */
 const NEEDS_NODE = /GroupMessageNotFound|group message not found/i
 
@@ -61,10 +63,11 @@ interface Queued {
 export function createXmtpPiece(options: {
   api: Api
   receipts: Receipts
+  seen: SeenIds
   requireSession: () => void
   now: () => number
 }): XmtpPiece {
-  const { api, receipts, requireSession, now } = options
+  const { api, receipts, seen, requireSession, now } = options
   let attached: Attached | null = null
   /** Messages that wait for the node, by conversation, in order. */
   const queues = new Map<string, Queued[]>()
@@ -72,7 +75,10 @@ export function createXmtpPiece(options: {
   const tails = new Map<string, Promise<unknown>>()
   /** The node was found away then. */
   let triedAt = Number.NEGATIVE_INFINITY
-  let wakePending = false
+  const isAway = () => now() < triedAt + RETRY_PAUSE_MS
+  /** Parcels that tell of something at the node which was not fetched yet. */
+  const wakeUps = new Set<string>()
+  let timer: ReturnType<typeof setTimeout> | null = null
   let retrying: Promise<number> | null = null
 
   function requireAttached(): Attached {
@@ -105,15 +111,15 @@ export function createXmtpPiece(options: {
   }
 
   async function wake({ id }: Parcel): Promise<Ingested> {
-    wakePending = true
-    const woken = now() < triedAt + RETRY_PAUSE_MS ? false : await fetchWelcomes()
+    wakeUps.add(id)
+    const woken = isAway() ? false : await fetchWelcomes()
+    if (woken) wakeUps.delete(id)
     return { ...nothing(id, null), outcome: woken ? 'woken' : 'queued' }
   }
 
   async function fetchWelcomes(): Promise<boolean> {
     try {
       await requireAttached().sdk.conversations.sync()
-      wakePending = false
       return true
     } catch {
       // The node is away. Nothing is lost, and `retry` comes back to it.
@@ -130,7 +136,9 @@ export function createXmtpPiece(options: {
     const [message] = messages
     if (!message) return { ...nothing(parcel.id, conversation), outcome: 'changed' }
     const { id: messageId, senderInboxId, insertedAtNs } = message
-    const duplicate = insertedAtNs !== undefined && insertedAtNs < cameAt
+    const known = insertedAtNs !== undefined && insertedAtNs < cameAt
+    const duplicate = !seen.add(parcel.id) || known
+    seen.saveSoon()
     return {
       id: parcel.id,
       outcome: 'message',
@@ -161,7 +169,7 @@ export function createXmtpPiece(options: {
     if (!waiting) {
       const opened = await open(arrival, conversation)
       if (opened) return opened
-      if (now() >= triedAt + RETRY_PAUSE_MS && (await sync(conversation))) {
+      if (!isAway() && (await sync(conversation))) {
         const afterwards = await open(arrival, conversation)
         if (afterwards) return afterwards
         throw new ClientError(
@@ -208,11 +216,17 @@ export function createXmtpPiece(options: {
   }
 
   async function retryAll(): Promise<number> {
-    if (wakePending) await fetchWelcomes()
+    const told = [...wakeUps]
+    if (told.length > 0 && (await fetchWelcomes())) {
+      for (const id of told) {
+        wakeUps.delete(id)
+        requireAttached().onIngested({ ...nothing(id, null), outcome: 'woken' })
+      }
+    }
     for (const conversation of [...queues.keys()]) {
       if (!(await inTurn(conversation, () => drain(conversation)))) break
     }
-    return [...queues.values()].reduce((sum, queue) => sum + queue.length, 0)
+    return [...queues.values()].reduce((sum, queue) => sum + queue.length, wakeUps.size)
   }
 
   function retry(): Promise<number> {
@@ -220,6 +234,19 @@ export function createXmtpPiece(options: {
       retrying = null
     })
     return retrying
+  }
+
+  /** Tries by itself what is queued, with growing pauses. */
+  function retryLater(pauseMs = RETRY_PAUSE_MS): void {
+    if (timer !== null || (queues.size === 0 && wakeUps.size === 0)) return
+    timer = setTimeout(async () => {
+      // What fails stays queued; `retry` tells why.
+      await retry().catch(() => null)
+      timer = null
+      retryLater(Math.min(2 * pauseMs, LONGEST_PAUSE_MS))
+    }, pauseMs)
+    // In Node, waiting for a node that is away keeps no process alive.
+    ;(timer as { unref?: () => void }).unref?.()
   }
 
   function parcelOf(input: Uint8Array | Parcel): Parcel {
@@ -275,10 +302,7 @@ export function createXmtpPiece(options: {
         result = await inTurn(head.conversation, () => take(parcel, head.conversation))
       }
       if (api.token) receipts.add({ id: parcel.id, network, kind: 'delivered', at: now() })
-      if ((queues.size > 0 || wakePending) && now() >= triedAt + RETRY_PAUSE_MS) {
-        // Nobody waits for it here: what fails stays queued, and `retry` tells why.
-        retry().catch(() => null)
-      }
+      retryLater()
       return result
     },
     retry,

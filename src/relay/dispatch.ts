@@ -1,4 +1,5 @@
 import { AdapterError, type Receipt } from '../adapter/index.ts'
+import { FRAME_KIND } from '../envelope/index.ts'
 import type { Checkpoint, Delivery, DeliveryMove, StoredEnvelope } from '../store/port.ts'
 import { withDeadline } from './deadline.ts'
 import type { Fallback } from './fallback.ts'
@@ -50,6 +51,8 @@ export function createDispatcher(
     fallback: Fallback
     ranking: Ranking
     isConnected(network: string): boolean
+    /** Whether the wallet still has the network mirrored from which a parcel came. */
+    isMirrored(parcel: StoredEnvelope): boolean
     /** Null without hop mode. */
     hopSends: HopSends | null
     /** Aborts when sends in flight have to end. */
@@ -95,6 +98,8 @@ export function createDispatcher(
     if (!network || !envelope) return 'done'
     if (envelope.expiresAt !== 0 && envelope.expiresAt <= clock.now())
       return give(item, 'superseded', 'expired')
+    if (envelope.kind === FRAME_KIND.opaque && !tools.isMirrored(envelope))
+      return give(item, 'superseded', 'mirror-ended')
     if (item.recovered && (await fallback.covered(item))) return give(item, 'superseded', 'carried-before')
     if ((item.shared || item.recovered) && (await takeFromTwin(item))) return 'done'
     if (item.uncertain) {

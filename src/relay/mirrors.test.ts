@@ -231,6 +231,20 @@ test('nothing arrives for a registration that was taken back', async () => {
   await expect(mirrors.remove(bob.wallet, 'source')).rejects.toMatchObject({ code: 'mirror-unknown' })
 })
 
+test('what could not be sent before a registration was taken back is not sent afterwards', async () => {
+  const { bob, source, trtc, gateway, arrived } = await setUp()
+  await gateway.relay.mirrors.put(bob.wallet, 'source', { topics: ['t'] })
+  await trtc.faults.outage(true)
+  source.topics.post('t', utf8Encode('waits'))
+  await waitFor(async () => (await gateway.inbox(bob)).length === 1)
+  await gateway.relay.mirrors.remove(bob.wallet, 'source')
+  await trtc.faults.outage(false)
+  const id = parcelIdentifier('source', bob.wallet, 't/1')
+  await waitFor(async () => (await gateway.delivery(id, 'trtc')).state === 'superseded')
+  expect((await gateway.delivery(id, 'trtc')).reason).toBe('mirror-ended')
+  expect(arrived).toEqual([])
+})
+
 test('registrations are refused with a code, and kept sealed', async () => {
   const { bob, gateway, vault } = await setUp({ settings: { mirrorTopics: 3 } })
   const { mirrors } = gateway.relay

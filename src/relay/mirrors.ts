@@ -1,6 +1,6 @@
 import type { Adapter, DeliverResult, OpaqueInbound } from '../adapter/index.ts'
 import { toHex, utf8Decode, utf8Encode } from '../envelope/index.ts'
-import type { StoredMirror } from '../store/port.ts'
+import type { StoredEnvelope, StoredMirror } from '../store/port.ts'
 import { createAgenda } from './agenda.ts'
 import { withDeadline } from './deadline.ts'
 import { RelayError } from './errors.ts'
@@ -25,6 +25,8 @@ export interface MirrorKeeper extends Mirrors {
   stop(): Promise<void>
   /** A network reported a state: a new instance of its adapter follows nothing yet. */
   connection(network: string): void
+  /** Whether the wallet of a parcel still has its network mirrored. */
+  isMirrored(parcel: Pick<StoredEnvelope, 'from' | 'via'>): boolean
   /** Takes what a mirror heard. Refuses what is for no mirror of this network. */
   hear(network: string, inbound: OpaqueInbound): Promise<DeliverResult>
 }
@@ -182,6 +184,11 @@ export function createMirrorKeeper(context: RelayContext, parcels: Parcels): Mir
         ({ stored, follower }) => stored.network === network && follower !== adapter,
       )
       if (isNew) inBackground(network, () => followAll(network))
+    },
+
+    isMirrored({ from, via }) {
+      const id = places.get(placeOf({ wallet: from, network: via }))
+      return id !== undefined && entries.get(id)?.ended === false
     },
 
     async hear(network, inbound) {

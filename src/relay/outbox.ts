@@ -1,5 +1,5 @@
 import { toHex } from '../envelope/index.ts'
-import type { Delivery } from '../store/port.ts'
+import type { Delivery, StoredEnvelope } from '../store/port.ts'
 import { createAgenda } from './agenda.ts'
 import { createDispatcher, type OutboxItem } from './dispatch.ts'
 import { createFallback, type Fallback } from './fallback.ts'
@@ -38,6 +38,7 @@ export function createOutbox(
   frames: Frames,
   ranking: Ranking,
   hopSends: HopSends | null,
+  isMirrored: (parcel: StoredEnvelope) => boolean,
 ): Outbox {
   const { store, clock, random, settings, networks, log } = context
   const highWater = settings.maxQueuedPerNetwork ?? HIGH_WATER
@@ -74,6 +75,7 @@ export function createOutbox(
     ranking,
     isConnected: lanes.isOpen,
     hopSends,
+    isMirrored,
     hardStop: hardStop.signal,
     settled: (delivery) => lanes.release(delivery.network, delivery.id),
   })

@@ -7,7 +7,7 @@ import { createNativeIntake } from './hop-in.ts'
 import { createHopSends } from './hop-out.ts'
 import { createJourneys } from './journey.ts'
 import { createLoopGuard } from './loop-guard.ts'
-import { createMirrorKeeper } from './mirrors.ts'
+import { createMirrorKeeper, type MirrorKeeper } from './mirrors.ts'
 import { createOutbox } from './outbox.ts'
 import { createParcels } from './parcels.ts'
 import type { RelayContext, RelayParts, Vault } from './parts.ts'
@@ -71,7 +71,7 @@ export function createRelay(parts: RelayParts): Relay {
   const ranking = createRanking()
   const frames = createFrames(context)
   const sends = context.hop && createHopSends(context, context.hop, frames)
-  const outbox = createOutbox(context, frames, ranking, sends)
+  const outbox = createOutbox(context, frames, ranking, sends, (parcel) => mirrors.isMirrored(parcel))
   const guard = createLoopGuard(context.gateway, store)
   const arrivals = createArrivals(context, { guard, frames, outbox })
   const resolver = createResolver(context, ranking)
@@ -80,7 +80,10 @@ export function createRelay(parts: RelayParts): Relay {
     context.hop &&
     sends &&
     createNativeIntake(context, context.hop, { arrivals, frames, outbox, resolver, sends })
-  const mirrors = createMirrorKeeper(context, createParcels(context, { frames, outbox, ranking }))
+  const mirrors: MirrorKeeper = createMirrorKeeper(
+    context,
+    createParcels(context, { frames, outbox, ranking }),
+  )
   const journeys = createJourneys(context, outbox)
   const states = new Map<string, AdapterState>()
   const entering = new Set<Promise<unknown>>()
@@ -116,9 +119,10 @@ export function createRelay(parts: RelayParts): Relay {
     async start() {
       if (state !== 'new') throw new RelayError('relay-stopping', 'A relay starts once')
       state = 'running'
+      // What is sent of a parcel depends on its mirror.
+      await mirrors.start()
       await outbox.start()
       await reconciler.start()
-      await mirrors.start()
       stopListening = networks.onState(onState)
       for (const status of networks.list()) onState(status.network, status)
     },
