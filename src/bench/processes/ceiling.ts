@@ -41,26 +41,22 @@ async function hono(): Promise<{ url: string }> {
 interface Loop {
   count: number
   inFlight: number
+  /** Operations before those that are measured. */
+  warmup: number
 }
 
+type Measured = LoadResult & { cpu: number }
+
 /** One write and one fdatasync of `size` bytes after the other. */
-async function fsync({
-  count,
-  size,
-}: {
-  count: number
-  size: number
-}): Promise<LoadResult & { cpu: number }> {
+async function fsync({ count, size }: { count: number; size: number }): Promise<Measured> {
   const directory = await mkdtemp(join(tmpdir(), 'causeway-bench-'))
   const file = openSync(join(directory, 'log'), 'a')
   const block = randomBytes(size)
   try {
-    return await measured(() =>
-      closedLoop({ count, inFlight: 1, warmup: Math.ceil(count / 10) }, async () => {
-        writeSync(file, block)
-        fdatasyncSync(file)
-      }),
-    )
+    return await measured({ count, inFlight: 1, warmup: Math.ceil(count / 10) }, async () => {
+      writeSync(file, block)
+      fdatasyncSync(file)
+    })
   } finally {
     closeSync(file)
     await rm(directory, { recursive: true, force: true })
@@ -68,53 +64,54 @@ async function fsync({
 }
 
 /** Ed25519 verifications as the gateway makes them. */
-function ed25519({ count, inFlight }: Loop): Promise<LoadResult & { cpu: number }> {
+function ed25519(loop: Loop): Promise<Measured> {
   const { device, deviceKey } = createPerson()
   const message = randomBytes(256)
   const signature = sign(null, message, deviceKey)
   const check = createSignatureVerifier()
-  return measured(() =>
-    closedLoop({ count, inFlight, warmup: Math.ceil(count / 10) }, async () => {
-      if (!(await check(signature, message, device))) throw new Error('a signature did not verify')
-    }),
-  )
+  return measured(loop, async () => {
+    if (!(await check(signature, message, device))) throw new Error('a signature did not verify')
+  })
 }
 
-/** The same on the main thread without anything around: what the mathematics costs. */
-function ed25519Alone({ count }: Loop): Promise<LoadResult & { cpu: number }> {
+/** By OpenSSL on the main thread, without anything around. */
+function ed25519Alone(loop: Loop): Promise<Measured> {
   const { deviceKey } = createPerson()
   const message = randomBytes(256)
   const signature = sign(null, message, deviceKey)
   const key = createPublicKey(deviceKey)
-  return measured(() =>
-    closedLoop({ count, inFlight: 1, warmup: Math.ceil(count / 10) }, async () => {
-      if (!verify(null, message, key, signature)) throw new Error('a signature did not verify')
-    }),
-  )
+  return measured(loop, async () => {
+    if (!verify(null, message, key, signature)) throw new Error('a signature did not verify')
+  })
 }
 
 /** Accepts into the store alone. */
-async function store({ count, inFlight }: Loop): Promise<LoadResult & { cpu: number }> {
+async function store(loop: Loop): Promise<Measured> {
   const directory = await mkdtemp(join(tmpdir(), 'causeway-bench-'))
   const sqlite = createSqliteStore({ path: join(directory, 'causeway.db') })
   await sqlite.open()
   try {
-    return await measured(() =>
-      closedLoop({ count, inFlight, warmup: Math.ceil(count / 5) }, async (number) => {
-        await sqlite.accept(acceptRecord({ number, wallets: 128 }))
-      }),
+    const records = Array.from({ length: loop.warmup + loop.count }, (_, number) =>
+      acceptRecord({ number, wallets: 128 }),
     )
+    return await measured(loop, async (number) => {
+      await sqlite.accept(records[number]!)
+    })
   } finally {
     await sqlite.close()
     await rm(directory, { recursive: true, force: true })
   }
 }
 
-/** CPU microseconds an operation, warm-up included in both. */
-async function measured(work: () => Promise<LoadResult>): Promise<LoadResult & { cpu: number }> {
+/** `cpu`: microseconds of all threads for one operation after the warm-up. */
+async function measured(
+  { count, inFlight, warmup }: Loop,
+  operation: (number: number) => Promise<void>,
+): Promise<Measured> {
+  await closedLoop({ count: warmup, inFlight, warmup: 0 }, operation)
   const before = cpuMicroseconds()
-  const result = await work()
-  return { ...result, cpu: (cpuMicroseconds() - before) / result.all }
+  const result = await closedLoop({ count, inFlight, warmup: 0 }, (number) => operation(warmup + number))
+  return { ...result, cpu: (cpuMicroseconds() - before) / count }
 }
 
 serveParent({ hono, fsync, ed25519, ed25519Alone, store, usage: () => ({ cpu: cpuMicroseconds(), rss: 0 }) })
