@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import { type CrashReport, runCrash } from './crash.ts'
 
-/** Waku takes longer to start, so fewer of the fifty kills are of a gateway with both networks. */
+/** Waku and XMTP take longer to start, so fewer of the kills are of a gateway with them. */
 test.each([
   { kills: 42, seed: 11, networks: ['trtc'] },
   { kills: 8, seed: 12, networks: ['trtc', 'waku'] },
+  { kills: 5, seed: 13, networks: ['trtc', 'xmtp'] },
 ])(
   'nothing acknowledged is lost and nothing doubled over $kills kills with $networks',
   async (options) => {
