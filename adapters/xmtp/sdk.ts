@@ -56,7 +56,8 @@ function textOf(error: unknown): string {
   return texts.join('\n')
 }
 
-function silenceConsole(): void {
+/** Drops those lines of `console.warn`, and passes all others on. */
+export function silenceConsole(): void {
   const warn = console.warn
   console.warn = (...values: unknown[]) => {
     if (typeof values[0] !== 'string' || !NOISE.test(values[0])) warn.apply(console, values)
