@@ -116,7 +116,7 @@ export const relayProblems: Record<RelayErrorCode, ProblemEntry> = {
   'mirror-unsupported': {
     status: 422,
     title: 'This gateway cannot mirror that network',
-    fix: 'Choose a network whose capabilities in GET /v1/networks name mirroring; registrations are kept under the master key, which the operator sets.',
+    fix: 'Choose a network that GET /v1/networks shows with mirroring.',
   },
   'mirror-registration-invalid': {
     status: 422,

@@ -41,6 +41,9 @@ const networkStatusSchema = z
       })
       .nullable()
       .openapi({ description: 'Hop mode on this network; null where there is none.' }),
+    mirroring: z
+      .boolean()
+      .openapi({ description: 'Wallets can have its own messages mirrored: PUT /v1/mirrors/{network}.' }),
     description: z.record(z.string(), z.unknown()).openapi({
       description: 'What a wallet’s own client needs to join the network beside this gateway. Public.',
     }),
@@ -168,6 +171,7 @@ export function registerGateway(app: App): void {
       capabilities: { ...status.capabilities },
       limits: status.limits,
       enrolment: termsOf(status.network),
+      mirroring: networks.get(status.network)?.adapter.opaque !== undefined,
       description: status.description,
     }))
     return context.json({ networks: list }, 200)

@@ -3,6 +3,7 @@ import { type AdapterDefinition, systemClock } from '../../adapter/index.ts'
 import { toBase64url } from '../../envelope/index.ts'
 import { createLog } from '../../observability/log.ts'
 import { createMetrics } from '../../observability/metrics.ts'
+import type { Vault } from '../../relay/parts.ts'
 import { createPerson, type Person, RelayBench, type TestGateway } from '../../relay/testing/bench.ts'
 import { createHttpApi, type HttpApi } from '../app.ts'
 import type { HttpParts } from '../context.ts'
@@ -21,6 +22,8 @@ export interface HttpBenchOptions {
   replace?: (parts: HttpParts) => Partial<HttpParts>
   /** Database file; in memory when absent. */
   path?: string
+  /** Keeps registrations for opaque mirroring. */
+  vault?: Vault
 }
 
 export interface HttpGateway {
@@ -81,6 +84,7 @@ export class HttpBench {
       networks: { waku: this.#relays.network(), ...options.networks },
       wallets: [],
       ...(options.path ? { path: options.path } : {}),
+      ...(options.vault ? { parts: { vault: options.vault } } : {}),
     })
     const lines: string[] = []
     const parts: HttpParts = {
