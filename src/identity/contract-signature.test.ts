@@ -1,5 +1,8 @@
+import { AbiCoder } from 'ethers/abi'
 import { hashMessage } from 'ethers/hash'
+import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { toHex } from '../envelope/index.ts'
 import type { ChainError } from './chain-rpc.ts'
 import { createContractVerifier } from './contract-signature.ts'
 import { startTestChain, type TestChain, type Trouble } from './testing/chain.ts'
@@ -90,8 +93,11 @@ describe('deployed smart accounts (ERC-1271)', () => {
 
   it.each(HOSTILE)('that answer badly take nothing: %s', async (how) => {
     const account = await deployHostile(chain, owner, how)
+    chain.asked.length = 0
     expect(await check(account, await owner.signMessage(MESSAGE))).toBeNull()
     expect(reported).toEqual([])
+    // Nothing that it answers leads to another question.
+    expect(chain.asked).toEqual(['eth_blockNumber', 'eth_call'])
   })
 
   it('have code: an address without any takes nothing', async () => {
@@ -139,6 +145,41 @@ describe('smart accounts that are not deployed yet (ERC-6492)', () => {
       expect(await codeOf(() => check(account, signature))).toBe('wallet-signature-invalid')
     }
     expect(await codeOf(() => check(account, `0x${'00'.repeat(4_001)}`))).toBe('wallet-signature-invalid')
+  })
+
+  it('have wrappers that lead anywhere: whatever they hold, the answer is no', async () => {
+    const account = await counterfactualAccount(chain, owner)
+    const address = fc.oneof(
+      fc.uint8Array({ minLength: 20, maxLength: 20 }).map((bytes) => `0x${toHex(bytes)}`),
+      fc.constantFrom(account.address, owner.address, `0x${'00'.repeat(19)}05`),
+    )
+    const bytes = fc.uint8Array({ maxLength: 300 }).map((content) => `0x${toHex(content)}`)
+    await fc.assert(
+      fc.asyncProperty(address, bytes, bytes, async (factory, factoryCall, inner) => {
+        const wrapper = AbiCoder.defaultAbiCoder().encode(
+          ['address', 'bytes', 'bytes'],
+          [factory, factoryCall, inner],
+        )
+        expect(await check(account, `${wrapper}${'6492'.repeat(16)}`)).toBeNull()
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it('are refused with a typed error, or taken for somebody else’s, for any text as a signature', async () => {
+    const account = await counterfactualAccount(chain, owner)
+    const text = fc.oneof(
+      fc.string(),
+      fc.uint8Array({ maxLength: 400 }).map((content) => `0x${toHex(content)}`),
+      fc.uint8Array({ maxLength: 400 }).map((content) => `0x${toHex(content)}${'6492'.repeat(16)}`),
+    )
+    await fc.assert(
+      fc.asyncProperty(text, async (signature) => {
+        const outcome = await check(account, signature).catch((error: { code: string }) => error.code)
+        expect([null, 'wallet-signature-invalid']).toContain(outcome)
+      }),
+      { numRuns: 60 },
+    )
   })
 })
 
@@ -204,7 +245,10 @@ describe('a node', () => {
     const controller = new AbortController()
     const waiting = verifierOver()({ ...input, signal: controller.signal })
     controller.abort(new Error('enough'))
-    await expect(waiting).rejects.toThrow('enough')
+    await expect(waiting).rejects.toMatchObject({
+      code: 'wallet-verification-unavailable',
+      cause: { message: 'enough' },
+    })
   })
 
   it('of another chain is not believed', async () => {

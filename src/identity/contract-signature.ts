@@ -24,7 +24,7 @@ export interface ContractVerifier {
   /** Whether signatures of accounts on the chain can be checked. */
   knows(chainId: string): boolean
   /**
-   * Asks the chain at its newest block. Errors: `chain-not-configured`, `wallet-verification-unavailable` (try again),
+   * Asks the chain at its newest block. Errors: `chain-not-configured`, `wallet-verification-unavailable` (the signal too),
    * `wallet-signature-invalid` for a wrapper that cannot be read.
    */
   verify(input: {
@@ -91,13 +91,17 @@ export function createContractVerifier(options: {
     )
   }
 
-  /** Runs `work`, and tells trouble with the node from a signature that is not good. */
-  async function asking<Result>(chainId: string, work: () => Promise<Result>): Promise<Result> {
+  /** Runs `work`, and tells trouble with the node, or the end of waiting, from a signature that is not good. */
+  async function asking<Result>(
+    chainId: string,
+    signal: AbortSignal | undefined,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
     try {
       return await work()
     } catch (error) {
-      if (!(error instanceof ChainError)) throw error
-      options.report?.(chainId, error)
+      if (error instanceof ChainError) options.report?.(chainId, error)
+      else if (!signal?.aborted) throw error
       throw new IdentityError(
         'wallet-verification-unavailable',
         `Chain ${chainId} could not be asked about the signature; nothing is known against it, try again`,
@@ -112,7 +116,7 @@ export function createContractVerifier(options: {
     async verify({ chainId, signal, ...question }) {
       const rpc = rpcOf(chainId)
       const data = callData(question)
-      return asking(chainId, async () => {
+      return asking(chainId, signal, async () => {
         const block = await rpc.call('eth_blockNumber', [], signal)
         const blockNumber = readQuantity(block)
         const { verdict, deployed } = await ask(rpc, { chainId, data, block: block as string, signal })
@@ -124,7 +128,7 @@ export function createContractVerifier(options: {
       const rpc = rpcOf(chainId)
       const data = callData(question)
       const block = `0x${accepted.blockNumber.toString(16)}`
-      return asking(chainId, async () => {
+      return asking(chainId, signal, async () => {
         try {
           const { verdict, blockTime } = await ask(rpc, { chainId, data, block, signal })
           return verdict === 'valid' && Math.abs(blockTime - accepted.at) <= MAX_BLOCK_LAG_MS

@@ -7,6 +7,7 @@ import { type ConfiguredNetwork, type LoadedConfig, loadConfig } from '../../con
 import { startGateway } from '../../main.ts'
 import { createLog } from '../../observability/log.ts'
 import { CONFIG_OPTION, type Command, configOption, EXIT, style } from '../command.ts'
+import { examineChain } from '../examine-chains.ts'
 import { examineDataDirectory, examineNode, examinePort } from '../examine-machine.ts'
 import { jsonLine, plain } from '../plain.ts'
 import { waitUntilConnected } from '../wait-until-connected.ts'
@@ -17,7 +18,7 @@ export const command: Command = {
   summary: 'Look for what would keep the gateway from working: problem, cause, fix.',
   usage: '[--config <file>]',
   description:
-    'Checks the machine and the configuration. Where the gateway runs already, it is asked for the state of its networks. Otherwise each network is joined as a gateway would, on free ports and with an empty store of its own that is removed afterwards, and each adapter examines itself. Exits 1 when there is an error.',
+    'Checks the machine, the configuration and the nodes of chains. Where the gateway runs already, it is asked for the state of its networks. Otherwise each network is joined as a gateway would, on free ports and with an empty store of its own that is removed afterwards, and each adapter examines itself. Exits 1 when there is an error.',
   options: CONFIG_OPTION,
   positionals: { minimum: 0, maximum: 0 },
   async run(input) {
@@ -37,6 +38,9 @@ export const command: Command = {
     show('gateway', await examineDataDirectory(dataDirectory(loaded)))
     const { finding, gateway } = await examinePort(loaded.config)
     show('gateway', finding)
+    for (const [id, settings] of Object.entries(loaded.config.identity.chains)) {
+      show('identity', await examineChain(id, settings, input.signal))
+    }
     const findings = gateway
       ? examineRunning(gateway.url, input.signal)
       : examineNetworks(loaded, input.signal)

@@ -136,7 +136,10 @@ export function registerAuth(app: App): void {
   app.openapi(verify, async (context) => {
     countSignIn(context)
     const { identity } = context.get('services')
-    const { certificate, ...signedIn } = await identity.verify(context.req.valid('json'))
+    const { certificate, ...signedIn } = await identity.verify(
+      context.req.valid('json'),
+      context.req.raw.signal,
+    )
     return context.json({ ...signedIn, certificate: certificate && base64url(certificate) }, 200)
   })
 
