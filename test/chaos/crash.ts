@@ -5,11 +5,11 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../../src/adapter/testing/index.ts'
 import { quantile } from '../../src/bench/statistics.ts'
 import type { Journey } from '../../src/client/index.ts'
+import { databaseViolations, storedInboxes } from './database.ts'
 import { openDeliveries } from './deliveries.ts'
 import { createGatewayProcess, freePort, type GatewayProcess } from './gateway-process.ts'
 import { copyViolations, createLedger, doubledIn, type Ledger, missingFrom, shownTwice } from './ledger.ts'
@@ -126,10 +126,6 @@ async function run(
   const restartedAt = performance.now()
   const open = await converged(gateway, ledger, readers)
   const convergedAfterMs = Math.round(performance.now() - restartedAt)
-  const again = people.map(createInboxReader)
-  for (const reader of again) await reader.readOn()
-  const lost = missingFrom(ledger, again)
-  const inInboxTwice = doubledIn(again)
   const twiceShown = shownTwice(people)
   const relayedTwice: string[] = []
   let repeats = 0
@@ -142,10 +138,15 @@ async function run(
   }
   await Promise.all(people.map((person) => person.close()))
   await gateway.stop()
+  const file = join(gateway.dataDirectory, 'causeway.db')
+  // What was shown in the course of the run has to lie there still.
+  const inboxes = [...readers, ...(await storedInboxes(file, people))]
+  const lost = [...new Set(missingFrom(ledger, inboxes))]
+  const inInboxTwice = [...new Set(doubledIn(inboxes))]
   const other = [
     ...open,
     ...people.flatMap(({ name, complaints }) => complaints.map((text) => `${name}: ${text}`)),
-    ...databaseViolations(join(gateway.dataDirectory, 'causeway.db')),
+    ...databaseViolations(file),
   ]
   return {
     seed: options.seed,
@@ -333,23 +334,6 @@ export async function journeysOf(ledger: Ledger, copies: Map<string, number>): P
     if (count > 1 && record) journeys.set(id, await record.from.client.journey(id))
   }
   return journeys
-}
-
-/** Opens the database as it lies there. */
-export function databaseViolations(file: string): string[] {
-  const database = new DatabaseSync(file)
-  try {
-    const integrity = database.prepare('PRAGMA integrity_check').all() as { integrity_check: string }[]
-    const foreign = database.prepare('PRAGMA foreign_key_check').all()
-    return [
-      ...integrity
-        .filter((row) => row.integrity_check !== 'ok')
-        .map((row) => `database: ${row.integrity_check}`),
-      ...foreign.map((row) => `database: ${JSON.stringify(row)} refers to nothing`),
-    ]
-  } finally {
-    database.close()
-  }
 }
 
 function countWays(ledger: Ledger): CrashReport['ways'] {

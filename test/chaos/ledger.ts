@@ -22,8 +22,11 @@ export function createLedger(): Ledger {
   return { sent, acknowledged: () => sent.filter(({ acknowledgedAt }) => acknowledgedAt !== null) }
 }
 
+/** What was found in one person's inbox, with how often it is there. */
+export type Inbox = Pick<InboxReader, 'person' | 'ids'>
+
 /** Acknowledged envelopes that are not in an inbox where they belong, as far as it was read. */
-export function missingFrom(ledger: Ledger, readers: readonly InboxReader[]): string[] {
+export function missingFrom(ledger: Ledger, readers: readonly Inbox[]): string[] {
   return ledger
     .acknowledged()
     .flatMap((record) =>
@@ -34,7 +37,7 @@ export function missingFrom(ledger: Ledger, readers: readonly InboxReader[]): st
 }
 
 /** What is in an inbox more than once, as far as it was read. */
-export function doubledIn(readers: readonly InboxReader[]): string[] {
+export function doubledIn(readers: readonly Inbox[]): string[] {
   return readers.flatMap(({ person, ids }) =>
     [...ids]
       .filter(([, count]) => count > 1)
