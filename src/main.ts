@@ -67,7 +67,7 @@ export async function startGateway(options: StartOptions = {}): Promise<RunningG
     const sandboxes = await startSandboxes(loaded)
     stopping.push(() => Promise.all([...sandboxes.values()].map((sandbox) => sandbox.stop())))
     const key = await loadGatewayKey(data.path)
-    const custody = await makeCustody(config, data.path, log)
+    const custody = await makeCustody(loaded, data.path, log)
     const gateway = createGateway({
       gateway: { id: key.id, publicKey: key.publicKey },
       version: packageJson.version,
@@ -160,13 +160,19 @@ function publicUrl({ server }: Config): string | null {
 }
 
 /** The configured master key; else one that stands in the data folder. */
-async function makeCustody({ enrolments }: Config, directory: string, log: Log): Promise<Custody> {
+async function makeCustody(
+  { config: { enrolments }, networks }: LoadedConfig,
+  directory: string,
+  log: Log,
+): Promise<Custody> {
+  // What a sandbox keeps is of no worth to anyone.
+  const level = networks.every((network) => network.config === 'sandbox') ? 'debug' : 'warn'
   const read = (text: string) => parseMasterKey(text) ?? undefined
   const configured = enrolments.masterKey === undefined ? undefined : read(enrolments.masterKey)
   const key =
     configured ??
     (await loadMasterKey(directory, () =>
-      log.warn(
+      log[level](
         { file: 'master.key' },
         'a master key was made in the data folder, beside the secrets that it encrypts; set CAUSEWAY_MASTER_KEY to keep it elsewhere',
       ),

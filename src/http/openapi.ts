@@ -12,6 +12,14 @@ const TAGS = [
   { name: 'Wallets', description: 'Endpoints, keys and routes.' },
   { name: 'Messages', description: 'Envelopes in, and where they went.' },
   { name: 'Inbox', description: 'One inbox per wallet, paged and live.' },
+  {
+    name: 'Hop mode',
+    description: 'The gateway as one of a wallet’s own clients on a network: opt-in, signed, revocable.',
+  },
+  {
+    name: 'Mirroring',
+    description: 'A network’s own ciphertext, carried byte for byte to the wallet’s fast transport.',
+  },
   { name: 'Operations', description: 'For operators and networks.' },
 ]
 

@@ -21,7 +21,7 @@ import { encodeHopCertificate } from '../identity/index.ts'
 import type { AcceptRecord, NewDelivery } from '../store/port.ts'
 import type { Arrivals } from './arrivals.ts'
 import { publishItems } from './copies.ts'
-import { RelayError } from './errors.ts'
+import { RelayError, refusalCode } from './errors.ts'
 import { encodeTrace, type Frames } from './frames.ts'
 import { type HopParts, hopAddress, nativeAlias, transactionAlias } from './hop.ts'
 import { innerOf } from './hop-content.ts'
@@ -41,7 +41,7 @@ export function createNativeIntake(
   hop: HopParts,
   tools: { arrivals: Arrivals; frames: Frames; outbox: Outbox; resolver: Resolver; sends: HopSends },
 ): NativeIntake {
-  const { store, trust, clock, live, gateway } = context
+  const { store, trust, clock, live, gateway, observer, log } = context
   const { arrivals, frames, outbox, resolver, sends } = tools
   const { enrolments } = hop
   /** In order within an enrolment: a reply comes after what it answers. */
@@ -202,7 +202,25 @@ export function createNativeIntake(
     return (await known(network, inbound)) ?? take(network, enrolment, inbound)
   }
 
+  /** As other acceptances, it is told to the observer. Refusals are answers. */
+  async function observed(network: string, inbound: NativeInbound): Promise<DeliverResult> {
+    const startedAt = clock.monotonic()
+    const tell = (outcome: DeliverResult['outcome'], code: string | null) =>
+      observer.accepted(network, outcome, code, clock.monotonic() - startedAt)
+    try {
+      const result = await hearOne(network, inbound)
+      tell(result.outcome, 'code' in result ? result.code : null)
+      return result
+    } catch (error) {
+      const code = refusalCode(error)
+      tell('refused', code ?? 'internal-error')
+      if (code === null) throw error
+      log.warn({ network, enrolment: inbound.enrolment, code }, 'a native message was refused')
+      return { outcome: 'refused', code }
+    }
+  }
+
   return {
-    hear: (network, inbound) => inTurn(inbound.enrolment, () => hearOne(network, inbound)),
+    hear: (network, inbound) => inTurn(inbound.enrolment, () => observed(network, inbound)),
   }
 }

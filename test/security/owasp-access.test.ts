@@ -196,6 +196,7 @@ it('API3: what is public of a wallet and a gateway is what is documented, no mem
   expect(await names(`${path(alice.wallet)}/keys`)).toEqual(['log', 'prekeys', 'wallet'])
   expect(await names('/v1/gateway')).toEqual([
     'domain',
+    'encryptionKey',
     'endpoints',
     'id',
     'publicKey',
