@@ -6,8 +6,10 @@ import type { Job } from './worker.ts'
 
 export type { Job } from './worker.ts'
 
-/** A thread that starts no new input for this long hangs, milliseconds. Opening and minimising count as one input. */
+/** A thread that starts no new input for this long hangs, milliseconds. Minimising counts as one input. */
 const HANG_MS = 60_000
+/** Likewise before the first input: a new thread loads every decoder, which takes long on a busy machine. */
+const OPENING_MS = 300_000
 const WATCH_MS = 500
 
 /** Hears how many inputs of a running job are done. */
@@ -91,7 +93,10 @@ class FuzzThread {
         lastCount = count
         lastChange = performance.now()
         progress(job, count)
-      } else if (performance.now() - lastChange > HANG_MS) end('hang', `no end within ${HANG_MS / 1000} s`)
+        return
+      }
+      const limit = count === 0 ? OPENING_MS : HANG_MS
+      if (performance.now() - lastChange > limit) end('hang', `no end within ${limit / 1000} s`)
     }, WATCH_MS)
     const onError = (error: unknown) => end('crash', String(error instanceof Error ? error.stack : error))
     const onExit = (code: number) => end('crash', `the thread ended with code ${code}`)
