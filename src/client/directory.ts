@@ -67,6 +67,7 @@ export function createDirectory(options: {
 }): Directory {
   const { api, storage, now, verifyWallet = verifyWalletSignature } = options
   const cache = new Map<string, { peer: Promise<Peer>; at: number }>()
+  const asking = new Map<string, Promise<string>>()
 
   const keysOf = (text: string, signal?: AbortSignal) =>
     api.get<KeysAnswer>(`/v1/wallets/${encodeURIComponent(text)}/keys`, signal ? { signal } : {})
@@ -154,6 +155,13 @@ export function createDirectory(options: {
     return peer
   }
 
+  async function askKind(smart: string, plain: string): Promise<string> {
+    const answer = await keysOf(smart)
+    const wallet = answer.wallet === smart ? smart : plain
+    await keep(wallet, check(wallet, answer))
+    return wallet
+  }
+
   function cachedPeer(wallet: string): Promise<Peer> | null {
     const cached = cache.get(wallet)
     return cached && now() - cached.at < CACHE_MS ? cached.peer : null
@@ -174,12 +182,12 @@ export function createDirectory(options: {
       const [first, plain] = walletsNamed(text)
       if (plain === undefined) return first
       for (const known of [plain, first]) {
-        if (cachedPeer(known) || (await storage.get(`pin.${known}`))) return known
+        // That nothing is known of a wallet says nothing about its kind.
+        if ((await cachedPeer(known))?.log.head || (await storage.get(`pin.${known}`))) return known
       }
-      const answer = await keysOf(text)
-      const wallet = answer.wallet === first ? first : plain
-      await keep(wallet, check(wallet, answer))
-      return wallet
+      const asked = asking.get(first) ?? askKind(first, plain).finally(() => asking.delete(first))
+      asking.set(first, asked)
+      return asked
     },
   }
 }
