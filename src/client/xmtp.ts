@@ -1,5 +1,5 @@
 /** XMTP messages that come over another network: handed to the wallet's own XMTP SDK, which opens them. */
-import { decodeFrame, FRAME_KIND, fromBase64url, toBase64url, toHex } from '../envelope/index.ts'
+import { decodeFrame, equalBytes, FRAME_KIND, fromBase64url, toBase64url, toHex } from '../envelope/index.ts'
 import type { Api } from './api.ts'
 import { ClientError, isTransient } from './errors.ts'
 import type { Receipts } from './receipts.ts'
@@ -97,16 +97,35 @@ export function createXmtpPiece(options: {
     return mine
   }
 
-  /** The bytes of a notice, from the gateway; empty for a wake-up, and where the gateway cannot be asked. */
-  async function whole(parcel: Parcel): Promise<Parcel> {
-    if (parcel.bytes.length > 0 || !api.token) return parcel
+  /**
+   * The parcel as the gateway has it, or null when the gateway does not answer. Frames of parcels carry no signature: anybody
+   * on the network can send one. Throws `xmtp-refused` for one that the gateway does not know.
+   */
+  async function ofGateway({ id }: Parcel): Promise<Uint8Array | null> {
+    if (!api.token) return null
     try {
-      const { sealed } = await api.get<{ sealed: string }>(`/v1/envelopes/${parcel.id}`)
-      return { ...parcel, bytes: fromBase64url(sealed) }
+      const { sealed } = await api.get<{ sealed: string }>(`/v1/envelopes/${id}`)
+      return fromBase64url(sealed)
     } catch (error) {
-      // The network itself has it as well: a sync brings it.
-      if (isTransient(error) || (error as Partial<ClientError>).code === 'gateway-refused') return parcel
-      throw error
+      if (isTransient(error)) return null
+      if ((error as Partial<ClientError>).status !== 404) throw error
+      throw new ClientError('xmtp-refused', 'The gateway of this wallet knows no such parcel', {
+        cause: error,
+      })
+    }
+  }
+
+  /** A notice with its bytes. Without an answer of the gateway it is a wake-up: the network itself has the message as well. */
+  async function whole(parcel: Parcel): Promise<Parcel> {
+    if (parcel.bytes.length > 0) return parcel
+    return { ...parcel, bytes: (await ofGateway(parcel)) ?? parcel.bytes }
+  }
+
+  /** A forged message would hold up those behind it. */
+  async function requireGenuine(parcel: Parcel): Promise<void> {
+    const kept = await ofGateway(parcel)
+    if (kept && !equalBytes(kept, parcel.bytes)) {
+      throw new ClientError('xmtp-refused', 'The parcel is not the one that the gateway mirrored')
     }
   }
 
@@ -178,6 +197,7 @@ export function createXmtpPiece(options: {
         )
       }
     }
+    await requireGenuine(parcel)
     const queue = waiting ?? []
     queues.set(conversation, queue)
     if (!queue.some((queued) => queued.parcel.id === parcel.id)) queue.push(arrival)
