@@ -15,6 +15,7 @@ const PER_MINUTE = 3_000
 export interface SharedBackend {
   readonly backend: Backend
   readonly requests: Limiter
+  readonly clock: Clock
 }
 
 export interface BackendPoolOptions {
@@ -58,7 +59,7 @@ export class BackendPool {
     const requests = new Limiter({ burst: BURST, perMinute: PER_MINUTE, clock })
     const shared = sdk
       .createBackend({ env: environment satisfies XmtpEnv, apiUrl })
-      .then((backend) => ({ backend, requests }))
+      .then((backend) => ({ backend, requests, clock }))
     const member = { shared, clients: 0 }
     this.#members.push(member)
     return member

@@ -29,6 +29,9 @@ const DESCENDING = 1 as SortDirection
 /** A gateway hears everybody who writes to it. Nobody is denied by it, and what another installation denied is not heard. */
 const HEARD: ConsentState[] = [0 as ConsentState, 1 as ConsentState]
 
+/** Longest waits for one call, and for a sync of everything, which after a long absence is many. Milliseconds. */
+const CALL_LIMIT_MS = 60_000
+const SYNC_ALL_LIMIT_MS = 600_000
 /** Calls that it takes to make a direct conversation. */
 const DM_REQUESTS = 8
 /** Direct conversations remembered to have their peer. */
@@ -144,7 +147,7 @@ export class XmtpInbox {
 
   /** Fetches everything that the network has for this installation. */
   async syncAll(signal: AbortSignal): Promise<void> {
-    await this.#call(2, signal, () => this.#client.conversations.syncAll(HEARD))
+    await this.#call(2, signal, () => this.#client.conversations.syncAll(HEARD), SYNC_ALL_LIMIT_MS)
   }
 
   /** Publishes what is stored for a conversation and fetches what is new in it. */
@@ -257,10 +260,32 @@ export class XmtpInbox {
     await this.#client.close()
   }
 
-  /** A call of the network, counted, that the caller need not wait for. */
-  async #call<T>(requests: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    await this.#settings.shared.requests.take(requests, signal)
-    return abortable(this.#local(work), signal)
+  /**
+   * A call of the network, counted. The caller need not wait for it, and no longer than `limitMs`: on a connection that died
+   * silently the SDK may wait for ever.
+   */
+  async #call<T>(
+    requests: number,
+    signal: AbortSignal,
+    work: () => Promise<T>,
+    limitMs = CALL_LIMIT_MS,
+  ): Promise<T> {
+    const { clock, requests: limiter } = this.#settings.shared
+    await limiter.take(requests, signal)
+    const late = new AbortController()
+    const over = new AbortController()
+    const timer = clock.sleep(limitMs, over.signal).then(
+      () => late.abort(new XmtpError('unavailable', 'XMTP does not answer in time')),
+      () => undefined,
+    )
+    try {
+      return await abortable(this.#local(work), AbortSignal.any([signal, late.signal]))
+    } catch (error) {
+      throw late.signal.aborted && !signal.aborted ? late.signal.reason : error
+    } finally {
+      over.abort()
+      await timer
+    }
   }
 
   async #local<T>(work: () => Promise<T>): Promise<T> {
