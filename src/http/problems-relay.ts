@@ -75,8 +75,8 @@ export const relayProblems: Record<RelayErrorCode, ProblemEntry> = {
   },
   'device-unverified': {
     status: 503,
-    title: 'The chain of the sender’s smart account gave no answer',
-    fix: 'Send the same envelope again in a moment: nothing is known against it.',
+    title: 'The chain of the sender’s smart account gave no answer, or no node of it is configured',
+    fix: 'Send the same envelope again in a moment: nothing is known against it. The operator needs a node of the chain (identity.chains).',
   },
   'device-certificate-invalid': {
     status: 403,

@@ -1,6 +1,7 @@
 /**
  * Identity, the part that anyone can check alone: accounts, the text that a wallet signs, key logs, certificates, prekeys.
- * Pure functions; runs unchanged in browsers. The gateway's service stands in `service.ts`.
+ * Runs unchanged in browsers, and asks nobody but the nodes of chains that it is given. The gateway's service stands in
+ * `service.ts`.
  */
 export {
   type Account,

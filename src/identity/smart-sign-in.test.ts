@@ -225,6 +225,9 @@ describe('when the owner of a smart account changes', () => {
       expect(await status(known, START + 25 * HOUR)).toBe('unverified')
       chain.trouble = null
       for (const device of [known, fresh]) expect(await status(device, START + 26 * HOUR)).toBe('certified')
+      const bare = other.restarted({ contracts: contractsOf([]) })
+      const input = { wallet: account.wallet, device: known.publicKey, certificate: certificates.get(known)! }
+      expect(await bare.deviceStatus({ ...input, receivedAt: START })).toBe('unverified')
     } finally {
       await other.close()
     }

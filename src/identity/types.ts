@@ -44,7 +44,7 @@ export interface SignedIn {
 
 /**
  * Whether a device may sign for a wallet, at the time this gateway received the message. `unverified`: a smart account
- * certified it, and the account's chain cannot be asked now.
+ * certified it, and the account's chain cannot be asked, now or because no node of it is configured.
  */
 export type DeviceStatus =
   | 'certified'

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { H, toHex } from '../envelope/index.ts'
 import { walletKind } from './caip.ts'
 import { type CertifiedDevice, verifyCertificate } from './certificate.ts'
-import { IdentityError } from './errors.ts'
+import { IdentityError, type IdentityErrorCode } from './errors.ts'
 import type { VerifyWallet } from './wallet-signature.ts'
 
 const CACHED_VERDICTS = 20_000
@@ -14,7 +14,13 @@ const STALE_MS = 24 * 60 * 60_000
 /** How long a chain that gave no answer about a certificate is not asked about it again. */
 const PAUSE_MS = 10_000
 
-/** Null: the certificate is not one. `unverified`: the chain of the smart account gave no answer. */
+/** Nothing is known against the certificate. */
+const UNANSWERED: ReadonlySet<IdentityErrorCode> = new Set<IdentityErrorCode>([
+  'wallet-verification-unavailable',
+  'chain-not-configured',
+])
+
+/** Null: the certificate is not one. `unverified`: the chain of the smart account gave no answer, or has no node here. */
 export type Verdict = CertifiedDevice | null | 'unverified'
 
 interface Known {
@@ -42,7 +48,7 @@ export function createVerdicts(options: { trustedDomains: readonly string[]; ver
       return await verifyCertificate(certificate, { wallet, device, trustedDomains, verifyWallet })
     } catch (error) {
       if (!(error instanceof IdentityError)) throw error
-      return error.code === 'wallet-verification-unavailable' ? 'unverified' : null
+      return UNANSWERED.has(error.code) ? 'unverified' : null
     }
   }
 

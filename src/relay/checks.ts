@@ -53,7 +53,7 @@ const DEVICE_REFUSALS: Record<
   },
   unverified: {
     code: 'device-unverified',
-    message: 'The chain of the sender’s smart account cannot be asked about the device now; send it again',
+    message: 'The chain of the sender’s smart account cannot be asked about the device here',
   },
 }
 
