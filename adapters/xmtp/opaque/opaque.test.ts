@@ -217,3 +217,42 @@ test('it starts without a node, and follows once there is one', async () => {
     return bodies('a', one).length > 0
   })
 })
+
+test('a backlog that is larger than what may wait is caught up with, in order', async () => {
+  const { sandbox, node } = await setUp()
+  const one = group()
+  for (let from = 0; from < 2_600; from += 200) {
+    await node.call('SendGroupMessages', { messages: names(200, from).map((body) => groupInput(one, body)) })
+  }
+  const { mirrors, bodies } = follower(sandbox)
+  const registration = mirrors.registration.parse({
+    installations: [],
+    conversations: [{ id: hex(one), cursor: '0' }],
+  })
+  await mirrors.follow({ id: 'a', wallet: 'eip155:*:0x00', registration }, never)
+  await waitFor(() => bodies('a', one).length === 2_600, { intervalMs: 200, timeoutMs: 60_000 })
+  expect(bodies('a', one)).toEqual(names(2_600))
+})
+
+test('registrations that are out of shape are refused', () => {
+  const { registration, topics } = createOpaqueMirrors(
+    { apiUrl: 'http://127.0.0.1:1' },
+    createRecordingContext(),
+  )
+  const valid = {
+    installations: ['ab'.repeat(32)],
+    conversations: [{ id: 'ab', hmacKeys: [] }, { id: 'ab' }],
+  }
+  expect(topics(registration.parse(valid))).toBe(2)
+  for (const wrong of [
+    {},
+    { ...valid, more: 1 },
+    { ...valid, installations: ['AB'.repeat(32)] },
+    { ...valid, installations: Array.from({ length: 11 }, () => 'ab'.repeat(32)) },
+    { ...valid, conversations: [{ id: 'abc' }] },
+    { ...valid, conversations: [{ id: 'ab', cursor: '01' }] },
+    { ...valid, conversations: [{ id: 'ab', hmacKeys: [{ epoch: 1, key: '+/' }] }] },
+  ]) {
+    expect(registration.safeParse(wrong).success).toBe(false)
+  }
+})

@@ -10,6 +10,10 @@ import { heardMessage, heardWelcome, type Topic } from './topic.ts'
 const CALL_MS = 15_000
 /** Topics that are caught up at once. */
 const AT_ONCE = 8
+/** Every so many sweeps look at welcomes too. */
+const WELCOME_SWEEP = 10
+/** Between two looks whether there is room again. */
+const DRAINING_MS = 20
 /** How far streams may be behind queries. */
 const STREAM_LAG_MS = 2_000
 /** Messages that may wait in the topics of a session before its streams are read no further. */
@@ -42,6 +46,7 @@ export function openSession(options: { apiUrl: string; topics: readonly Topic[];
   const byId = new Map(topics.map((topic) => [keyOf(topic.name), topic]))
   const generations = new Map(topics.map((topic) => [topic, topic.generation]))
   const generationOf = (topic: Topic) => generations.get(topic) ?? -1
+  let sweeps = 0
   let lose: (error: unknown) => void = () => {}
   const lost = new Promise<never>((_resolve, reject) => {
     lose = reject
@@ -147,8 +152,7 @@ export function openSession(options: { apiUrl: string; topics: readonly Topic[];
       const read = async () => {
         for await (const item of open(resolve)) {
           take(item)
-          while (backlog() > HIGH_WATER)
-            await Promise.race([...topics.map((topic) => topic.idle()), aborted()])
+          while (backlog() > HIGH_WATER) await clock.sleep(DRAINING_MS, ending.signal)
         }
         throw new Error('the node ended the subscription')
       }
@@ -160,16 +164,15 @@ export function openSession(options: { apiUrl: string; topics: readonly Topic[];
   }
 
   const backlog = () => topics.reduce((sum, topic) => sum + topic.backlog, 0)
-  const aborted = () => clock.sleep(CALL_MS, ending.signal)
 
   async function connect(): Promise<void> {
     const unplaced = topics.filter(({ position }) => position === null)
     for (const [topic, newest] of await newestOf(unplaced)) topic.anchor(newest)
     await withLimit(Promise.all(follow()))
-    const newest = await newestOf(topics)
-    // The others go on over the session before this one. A stream may have begun in the midst of what is missing.
-    const held = [...newest].filter(([topic]) => topic.isHeld)
-    await eachOf(held, ([topic, id]) => catchUp(topic, topic.position ?? id, id))
+    // The others go on over the session before this one.
+    const held = topics.filter(({ isHeld }) => isHeld)
+    // From their places, not from what is here already: a stream may have begun in the midst of what is missing.
+    await eachOf([...(await newestOf(held))], ([topic, id]) => catchUp(topic, topic.position ?? id, id))
   }
 
   /** Topics of which the node has more than came over the streams. */
@@ -178,7 +181,8 @@ export function openSession(options: { apiUrl: string; topics: readonly Topic[];
   }
 
   async function sweep(): Promise<void> {
-    const suspected = await passedOver(topics)
+    // Groups cost one call together, installations one each.
+    const suspected = await passedOver(++sweeps % WELCOME_SWEEP === 0 ? topics : groups)
     if (suspected.length === 0) return
     await clock.sleep(STREAM_LAG_MS, ending.signal)
     const missing = await passedOver(suspected.map(([topic]) => topic))
