@@ -216,8 +216,10 @@ describe('connections of enrolments', () => {
     await settled('the other to be open', () => open.has('a'))
     await expect(keeper.use('ended', never, async () => 'used')).rejects.toMatchObject({ class: 'permanent' })
     expect([...open]).toEqual(['a'])
+    expect(keeper.of(walletOf('a'), NETWORK)?.id).toBe('a')
     await keeper.remove('a')
-    expect([...open]).toEqual([])
+    expect(keeper.get('a')).toBeNull()
+    expect(keeper.of(walletOf('a'), NETWORK)).toBeNull()
     await expect(keeper.use('a', never, async () => 'used')).rejects.toMatchObject({ class: 'permanent' })
   })
 

@@ -38,9 +38,11 @@ interface Entry {
 
 export interface Keeper {
   add(enrolment: ActiveEnrolment, state: 'open' | 'closed'): void
-  /** It is closed and forgotten; resolves when no work uses it any more. */
+  /** It is forgotten, and nothing opens it any more. Closing it is left to the caller, who may have more to do with it. */
   remove(id: string): Promise<void>
   get(id: string): ActiveEnrolment | null
+  /** The wallet's enrolment on a network. */
+  of(wallet: string, network: string): ActiveEnrolment | null
   all(): Iterable<ActiveEnrolment>
   use<T>(id: string, signal: AbortSignal, work: (facet: EnrolmentFacet) => Promise<T>): Promise<T>
   touched(id: string): void
@@ -61,6 +63,8 @@ export function createKeeper(
 ): Keeper {
   const { store, networks, custody, clock, random, log, settings } = parts
   const entries = new Map<string, Entry>()
+  const places = new Map<string, ActiveEnrolment>()
+  const placeOf = (wallet: string, network: string) => `${network} ${wallet}`
   /** Of the networks. */
   const states = new Map<string, string>()
   const slots = createSlots(settings.maxOpening)
@@ -251,6 +255,7 @@ export function createKeeper(
         walking: false,
       }
       entries.set(enrolment.id, entry)
+      places.set(placeOf(enrolment.wallet, enrolment.network), enrolment)
       if (entry.open) walkSoon(entry)
       else if (isUp(enrolment.network)) inBackground('opening an enrolment', entry, () => open(entry))
     },
@@ -258,9 +263,13 @@ export function createKeeper(
       const entry = entries.get(id)
       if (!entry) return
       entries.delete(id)
-      await close(entry)
+      const { wallet, network } = entry.enrolment
+      places.delete(placeOf(wallet, network))
+      // One that is being opened finds that it is not wanted any more.
+      await inTurn(`open ${id}`, async () => undefined)
     },
     get: (id) => entries.get(id)?.enrolment ?? null,
+    of: (wallet, network) => places.get(placeOf(wallet, network)) ?? null,
     *all() {
       for (const { enrolment } of entries.values()) yield enrolment
     },

@@ -91,13 +91,6 @@ export function createEnrolments(parts: EnrolmentParts): Enrolments {
     }
   }
 
-  function find(wallet: string, network: string): ActiveEnrolment | null {
-    for (const enrolment of keeper.all()) {
-      if (enrolment.wallet === wallet && enrolment.network === network) return enrolment
-    }
-    return null
-  }
-
   async function begin(...[session, network, signed, signal]: Parameters<Enrolments['begin']>) {
     const facet = facetOf(network)
     const { meaning } = facet.terms
@@ -109,7 +102,7 @@ export function createEnrolments(parts: EnrolmentParts): Enrolments {
     if ([...begun.values()].some((other) => toHex(consentHash(other.signed.bytes)) === used)) {
       throw new IdentityError('consent-used', 'The consent was used before; sign a new one')
     }
-    if (find(session.wallet, network)) {
+    if (keeper.of(session.wallet, network)) {
       throw new EnrolmentError(
         'enrolment-exists',
         'The wallet is enrolled on this network; end that enrolment first',
@@ -259,6 +252,7 @@ export function createEnrolments(parts: EnrolmentParts): Enrolments {
       return await facet.revoke({ id, wallet, account, address: address ?? '', secret }, signal)
     } catch (error) {
       log.warn({ network, enrolment: id, error }, 'the network could not be told that an enrolment has ended')
+      await facet.close(id)
       return { remote: 'pending', userAction: 'Take the gateway off with a client of your own.' }
     } finally {
       secret.fill(0)
@@ -313,7 +307,7 @@ export function createEnrolments(parts: EnrolmentParts): Enrolments {
     begin,
     complete,
     get: keeper.get,
-    of: find,
+    of: keeper.of,
     use: keeper.use,
     touched: keeper.touched,
     report: (_network, id, report) => keeper.report(id, report),
