@@ -16,6 +16,7 @@ export default defineAdapter({
     // One network, but a gateway hears its own inbox alone: a wallet's inbox is read by the wallet.
     federates: false,
     carriesTransactionId: true,
+    keepsIdentity: true,
     environment: [
       {
         name: 'XMTP_ENVIRONMENT',

@@ -36,6 +36,11 @@ export interface Manifest {
   federates: boolean
   /** The network carries our transaction id natively, so that an echo is recognised without opening it. */
   carriesTransactionId: boolean
+  /**
+   * What the adapter keeps in its folder is who the gateway is on the network, and cannot be made anew at will (XMTP: one of
+   * ten installations). Whoever joins for a moment, as the doctor does, takes that folder and no other.
+   */
+  keepsIdentity?: boolean
   /** Environment variables that the adapter's configuration may be given by. */
   environment: EnvironmentVariable[]
 }

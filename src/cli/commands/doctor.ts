@@ -1,6 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Finding } from '../../adapter/index.ts'
 import { createApi } from '../../client/index.ts'
 import { type ConfiguredNetwork, type LoadedConfig, loadConfig } from '../../config/index.ts'
@@ -18,7 +18,7 @@ export const command: Command = {
   summary: 'Look for what would keep the gateway from working: problem, cause, fix.',
   usage: '[--config <file>]',
   description:
-    'Checks the machine, the configuration and the nodes of chains. Where the gateway runs already, it is asked for the state of its networks. Otherwise each network is joined as a gateway would, on free ports and with an empty store of its own that is removed afterwards, and each adapter examines itself. Exits 1 when there is an error.',
+    'Checks the machine, the configuration and the nodes of chains. Where the gateway runs already, it is asked for the state of its networks. Otherwise each network is joined as a gateway would, on free ports and with an empty store of its own that is removed afterwards (a network that knows the gateway by its database is joined with that one), and each adapter examines itself. Exits 1 when there is an error.',
   options: CONFIG_OPTION,
   positionals: { minimum: 0, maximum: 0 },
   async run(input) {
@@ -83,6 +83,7 @@ async function* examineNetworks(
 ): AsyncGenerator<[string, Finding]> {
   const directory = await mkdtemp(join(tmpdir(), 'causeway-doctor-'))
   try {
+    await lendIdentities(loaded, directory)
     const running = await startGateway({
       values: {
         ...loaded.config,
@@ -108,6 +109,19 @@ async function* examineNetworks(
     }
   } finally {
     await rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** Links the folders of networks that know the gateway by what stands there: a new one would be another gateway to them. */
+async function lendIdentities(loaded: LoadedConfig, directory: string): Promise<void> {
+  const data = dataDirectory(loaded)
+  if (data === null) return
+  for (const { name, definition, config } of loaded.networks) {
+    if (!definition.manifest.keepsIdentity || config === 'sandbox') continue
+    const folder = resolve(data, 'networks', name)
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await mkdir(join(directory, 'networks'), { recursive: true, mode: 0o700 })
+    await symlink(folder, join(directory, 'networks', name), 'junction')
   }
 }
 
