@@ -35,6 +35,8 @@ export interface OutboxItem extends LaneItem {
   shared: boolean
   /** Loaded from the store: another delivery may have made it needless while nobody looked. */
   recovered: boolean
+  /** Unix milliseconds before which it is not tried: the end of the process has cut it off several times. 0: at once. */
+  notBefore: number
   /** The result of a send that could not be written yet. It is written before anything else is done. */
   unwritten: (() => Promise<LaneOutcome>) | null
 }
@@ -92,6 +94,7 @@ export function createDispatcher(
   }
 
   async function step(item: OutboxItem): Promise<LaneOutcome> {
+    if (item.notBefore > clock.now()) return { retryAt: item.notBefore, wakes: false }
     const network = networks.get(item.network)
     const envelope = await frames.envelope(item.envelopeId)
     // A network that is not configured any more keeps its deliveries in the store; a pruned envelope has none.

@@ -8,7 +8,7 @@ import type { HopSends } from './hop-out.ts'
 import { createLanes } from './lanes.ts'
 import type { RelayContext } from './parts.ts'
 import type { Ranking } from './ranking.ts'
-import { retryDelay } from './retry.ts'
+import { interruptionDelay, retryDelay } from './retry.ts'
 
 /** Rows of the store that are read at once. */
 const PAGE = 500
@@ -16,6 +16,8 @@ const PAGE = 500
 const HIGH_WATER = 10_000
 /** Name under which standbys are counted beside the networks. */
 const STANDBY = ''
+/** Reason of a delivery whose send the end of an earlier run cut off. */
+const INTERRUPTED = 'interrupted'
 
 /** Takes every delivery from its row in the store to its end. */
 export interface Outbox {
@@ -123,6 +125,7 @@ export function createOutbox(
       grouped,
       shared,
       recovered,
+      notBefore: delivery.reason === INTERRUPTED ? (delivery.nextAt ?? 0) : 0,
       unwritten: null,
     })
     if (!added) note(leftBehind, network, id)
@@ -167,13 +170,14 @@ export function createOutbox(
       id: delivery.id,
       from: ['dispatching'],
       to: 'uncertain',
-      reason: 'interrupted',
+      nextAt: clock.now() + interruptionDelay(settings.retry, delivery.attempt, random.fraction()),
+      reason: INTERRUPTED,
       checkpoint: {
         name: 'dispatched',
         status: 'uncertain',
         at: clock.now(),
         monotonic: clock.monotonic(),
-        detail: 'interrupted',
+        detail: INTERRUPTED,
       },
       at: clock.now(),
     })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { AdapterError, type AdapterErrorClass } from '../adapter/index.ts'
-import { judge, retryDelay } from './retry.ts'
+import { interruptionDelay, judge, retryDelay } from './retry.ts'
 
 const settings = {
   scheduleMs: [5_000, 10_000, 30_000, 60_000, 180_000],
@@ -16,6 +16,11 @@ test('waits follow the schedule, then grow up to the bound', () => {
   expect(waits).toEqual([
     5_000, 10_000, 30_000, 60_000, 180_000, 360_000, 720_000, 1_440_000, 2_880_000, 3_600_000, 3_600_000,
   ])
+})
+
+test('a try that the end of the gateway cut off is made up for at once, three times, then within a minute', () => {
+  const waits = Array.from({ length: 8 }, (_, index) => interruptionDelay(settings, index + 1, 0.5))
+  expect(waits).toEqual([0, 0, 0, 5_000, 10_000, 30_000, 60_000, 60_000])
 })
 
 test('the spread moves a wait both ways by its share', () => {

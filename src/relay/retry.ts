@@ -18,6 +18,22 @@ export function retryDelay(settings: RetrySettings, attempt: number, fraction: n
   return Math.round(Math.min(planned, maxMs) * (1 + spread * (2 * fraction - 1)))
 }
 
+/** So often a delivery may be interrupted by the end of the process before it is suspected. */
+const FREE_INTERRUPTIONS = 3
+const LONGEST_INTERRUPTION_WAIT_MS = 60_000
+
+/**
+ * Milliseconds to wait after try number `attempt` (from 1) was cut off by the end of the gateway itself, which says nothing about
+ * the message: the first ones are made up for at once. Then it waits, so that a gateway that ends again and again does not use
+ * up the tries in minutes, and, should the message be what ends it, has time for others in between.
+ */
+export function interruptionDelay(settings: RetrySettings, attempt: number, fraction: number): number {
+  const suspected = attempt - FREE_INTERRUPTIONS
+  return suspected <= 0
+    ? 0
+    : Math.min(retryDelay(settings, suspected, fraction), LONGEST_INTERRUPTION_WAIT_MS)
+}
+
 /** What a failed send means for its delivery. */
 export interface Verdict {
   state: 'pending' | 'uncertain' | 'dead'
