@@ -10,12 +10,15 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { TrtcSandbox } from '../../adapters/trtc/sandbox/index.ts'
 import { type Client, createClient, memoryStorage } from '../../src/client/index.ts'
 import { call, until } from '../../src/http/testing/bench.ts'
+import { startTestChain, type TestChain } from '../../src/identity/testing/chain.ts'
+import { deployAccount, testOwner } from '../../src/identity/testing/smart-accounts.ts'
 import { type RunningGateway, startGateway } from '../../src/main.ts'
 import { createLog } from '../../src/observability/log.ts'
 import { type Canary, canary, findCanaries, readFolder } from './canaries.ts'
 import { connectSocket, speakTcp } from './clients.ts'
 
 const ADMIN_TOKEN = 'canary-admin-token-4d1f0c7a9b'
+const RPC_KEY = 'canary-rpc-key-91be03d2c5'
 const TEXT = 'canary plaintext: the meeting is at dawn, bring 4711 lanterns'
 
 interface Writer {
@@ -26,6 +29,7 @@ interface Writer {
 let directory: string
 let running: RunningGateway
 let trtc: TrtcSandbox
+let chain: TestChain
 let alice: Writer
 let bob: Writer
 const lines: string[] = []
@@ -35,11 +39,13 @@ const answers = new Map<string, Uint8Array>()
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'causeway-secrets-'))
+  chain = await startTestChain()
   running = await startGateway({
     values: {
       server: { port: 0 },
       data: { directory },
       admin: { token: ADMIN_TOKEN },
+      identity: { chains: { [chain.chainId]: { rpcUrl: `${chain.url}/${RPC_KEY}?key=${RPC_KEY}` } } },
       limits: { signInsPerMinute: 1_000, walletPerSecond: 10_000, addressPerSecond: 10_000 },
       networks: { trtc: 'sandbox', waku: 'sandbox' },
     },
@@ -51,6 +57,7 @@ beforeAll(async () => {
   plant('webhook token', webhookToken)
   plant('webhook secret', webhookSecret)
   plant('admin token', ADMIN_TOKEN)
+  plant('key in the URL of a node', RPC_KEY)
   plant('plaintext', TEXT)
   alice = await signIn('Alice')
   bob = await signIn('Bob')
@@ -58,6 +65,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await running?.stop()
+  await chain?.stop()
   await rm(directory, { recursive: true, force: true })
 }, 60_000)
 
@@ -155,6 +163,31 @@ it('messages, credentials and webhooks leave no secret behind', async () => {
     await ask('GET', path, { headers: bearer(bob.token) })
   for (const path of ['/v1/gateway', '/v1/networks', '/readyz', '/openapi.json']) await ask('GET', path)
   await ask('GET', '/v1/admin/deliveries', { headers: bearer(ADMIN_TOKEN) })
+  expect(findCanaries(canaries, await places())).toEqual([])
+})
+
+it('the nodes of chains, in order and in trouble, leave no key of theirs behind', async () => {
+  const account = await deployAccount(chain, testOwner(41))
+  const options = { kind: 'evm-contract' as const, chainId: chain.chainId }
+  const client = await createClient({ gateway: running.url, signer: account, ...options })
+  const before = lines.length
+  for (const trouble of [
+    'refuses',
+    'cuts',
+    'talks-nonsense',
+    'floods',
+    'redirects',
+    'reverts',
+    null,
+  ] as const) {
+    chain.trouble = trouble
+    await client
+      .signIn()
+      .catch((error: unknown) => answers.set(`sign-in, ${trouble}`, Buffer.from(String(error))))
+  }
+  expect([...answers.keys()].filter((name) => name.startsWith('sign-in'))).toHaveLength(6)
+  expect(lines.slice(before).join('')).toContain('could not tell about a signature')
+  await ask('GET', `/v1/wallets/${encodeURIComponent(account.wallet)}/keys`)
   expect(findCanaries(canaries, await places())).toEqual([])
 })
 
