@@ -53,9 +53,20 @@ export function createBridge({ own, rest, profiles, threads }: BridgeOptions) {
       if (did !== own || !(error instanceof PushError) || error.code !== 'wallet-without-keys') throw error
       // A profile that vanished is not made anew: that would cut the account off from all that was written to it.
       if (purpose.kind === 'unlock' && purpose.mayCreate && !(await profiles.isPinned(own))) {
-        return { status: 200, body: null }
+        return firstProfile(signal)
       }
       throw new PushError('profile-missing', 'The Push service has no profile of the gateway’s wallet')
+    }
+  }
+
+  /** No profile, by two answers: one that was wrong would have an existing profile replaced. */
+  async function firstProfile(signal: AbortSignal): Promise<HttpAnswer> {
+    try {
+      return { status: 200, body: await profiles.lookUp(own, signal) }
+    } catch (error) {
+      if (error instanceof PushError && error.code === 'wallet-without-keys')
+        return { status: 200, body: null }
+      throw error
     }
   }
 

@@ -79,9 +79,10 @@ function classOf({ code, status }: PushError, left: boolean): AdapterErrorClass 
     case 'key-reverted':
     case 'plaintext-refused':
       return 'permanent'
-    case 'profile-missing':
     case 'profile-locked':
       return 'auth'
+    // It was there before, and one answer does not prove that it is gone. The connection's state tells the operator.
+    case 'profile-missing':
     case 'unreachable':
     case 'not-connected':
       return 'retryable'

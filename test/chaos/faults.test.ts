@@ -34,6 +34,16 @@ const kinds: Record<string, readonly string[]> = {
     'queries lag behind',
     'subscriptions silently gone',
   ],
+  push: [
+    'node: cut once',
+    'node: reset amid what comes down',
+    'node: half-open',
+    'node down',
+    'half of the events lost',
+    'events out of order',
+    'messages hang',
+    'answers lost after success',
+  ],
 }
 
 test.each(Object.keys(kinds))(

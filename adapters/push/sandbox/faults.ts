@@ -9,12 +9,14 @@ export interface CallMatch {
 
 /** The switches of every sandbox, and those that only this protocol has. */
 export interface PushFaults extends FaultSwitches {
-  /** The next `times` calls that match answer with this HTTP status and do nothing. */
+  /** The next `times` calls that match answer with this HTTP status and do nothing. `Infinity`: until `healCalls`. */
   failWith(status: number, times: number, match?: CallMatch): void
   /** The next `times` calls that match are never answered, and do nothing. */
   hang(times: number, match?: CallMatch): void
   /** The next `times` messages are taken, but the connection breaks before the answer. */
   answerLost(times: number): void
+  /** Calls are answered again: ends `failWith`, `hang` and `answerLost`, and cuts the connections that hang. */
+  healCalls(): void
   /** Socket events of the next `count` messages are held and then sent in the opposite order. */
   outOfOrder(count: number): void
   /** Puts a message with a signature that does not hold into the chat of two DIDs, and tells nobody. */
@@ -46,13 +48,13 @@ export interface FaultState {
 
 export interface FaultControls
   extends FaultState,
-    Pick<PushFaults, 'failWith' | 'hang' | 'answerLost' | 'outOfOrder'> {}
+    Pick<PushFaults, 'failWith' | 'hang' | 'answerLost' | 'healCalls' | 'outOfOrder'> {}
 
 export function createFaultState(seed: number): FaultControls {
-  const calls: { fault: NonNullable<CallFault>; match: CallMatch }[] = []
+  const calls: { fault: NonNullable<CallFault>; match: CallMatch; times: number }[] = []
   let lostAnswers = 0
   const add = (fault: NonNullable<CallFault>, times: number, match: CallMatch = {}) => {
-    for (let index = 0; index < times; index++) calls.push({ fault, match })
+    calls.push({ fault, match, times })
   }
   const state: FaultControls = {
     latencyMs: 0,
@@ -62,10 +64,13 @@ export function createFaultState(seed: number): FaultControls {
     toHold: 0,
     random: seededRandom(seed),
     takeCallFault(method, path) {
-      const index = calls.findIndex(
-        ({ match }) => (!match.method || match.method === method) && path.includes(match.path ?? ''),
+      const entry = calls.find(
+        ({ match, times }) =>
+          times > 0 && (!match.method || match.method === method) && path.includes(match.path ?? ''),
       )
-      return index < 0 ? null : (calls.splice(index, 1)[0]?.fault ?? null)
+      if (!entry) return null
+      entry.times--
+      return entry.fault
     },
     takeLostAnswer() {
       if (lostAnswers === 0) return false
@@ -76,6 +81,10 @@ export function createFaultState(seed: number): FaultControls {
     hang: (times, match) => add({ kind: 'hang' }, times, match),
     answerLost(times) {
       lostAnswers += times
+    },
+    healCalls() {
+      calls.length = 0
+      lostAnswers = 0
     },
     outOfOrder(count) {
       state.toHold = count

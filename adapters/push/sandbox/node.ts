@@ -1,6 +1,7 @@
 /** The stand-in's server: REST below `/apis`, sockets at the root. SANDBOX. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
@@ -44,6 +45,7 @@ export async function startPushNode(options: PushNodeOptions): Promise<PushNode>
   const controls = createFaultState(options.seed)
   const calls = new Map<string, number>()
   const substitutes = new Map<string, User>()
+  const hanging = new Set<Socket>()
   const app = new Hono<{ Bindings: HttpBindings }>()
   const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
   const sockets = new Server(server, { serveClient: false })
@@ -65,7 +67,10 @@ export async function startPushNode(options: PushNodeOptions): Promise<PushNode>
     }
     const fault = controls.takeCallFault(method, path)
     if (fault?.kind === 'hang') {
-      await once(context.env.incoming.socket, 'close')
+      const { socket } = context.env.incoming
+      hanging.add(socket)
+      await once(socket, 'close')
+      hanging.delete(socket)
       return context.body(null, 504)
     }
     if (fault?.kind === 'status') {
@@ -147,6 +152,10 @@ export async function startPushNode(options: PushNodeOptions): Promise<PushNode>
       failWith: controls.failWith,
       hang: controls.hang,
       answerLost: controls.answerLost,
+      healCalls() {
+        controls.healCalls()
+        for (const socket of hanging) socket.destroy()
+      },
       outOfOrder: controls.outOfOrder,
       plantBadlySigned,
       substituteKey,

@@ -1,4 +1,5 @@
 /** The networks of the harness. A later one joins by a line here. */
+import { push } from './push.ts'
 import type { ChaosNetwork } from './row.ts'
 import { trtc } from './trtc.ts'
 import { waku, wakuLight } from './waku.ts'
@@ -9,6 +10,7 @@ export const chaosNetworks: Readonly<Record<string, ChaosNetwork>> = {
   waku,
   'waku-light': wakuLight,
   xmtp,
+  push,
 }
 
 export type { ChaosNetwork, FaultKind, RunningNetwork } from './row.ts'
