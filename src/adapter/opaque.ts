@@ -17,7 +17,8 @@ export interface OpaqueFacet {
   /**
    * Begins to follow, or goes on with a registration that has changed: a mirror that is followed already is replaced, and
    * nothing is lost meanwhile. Resolves when the registration is in force; trouble with the connection is no reason to
-   * reject, what was missed is caught up with. Cursors are the adapter's, in `context.storage`.
+   * reject, what was missed is caught up with. Called for every mirror of a new instance too, before its `start`, which then takes
+   * them up. Cursors are the adapter's, in `context.storage`.
    */
   follow(mirror: Mirror, signal: AbortSignal): Promise<void>
   /** Ends following and forgets the cursors. Nothing is delivered for this mirror afterwards. Unknown ids are ignored. */

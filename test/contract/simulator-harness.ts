@@ -62,6 +62,11 @@ export async function simulatorHarness(options: SimulatedNetworkOptions = {}): P
       },
       received: async ({ address }) => natives.get(address) ?? [],
     },
+    mirroring: {
+      registration: async ({ address }) => ({ topics: [address] }),
+      write: async ({ to }, texts) =>
+        texts.map((text) => network.topics.post(to.address, encoder.encode(text)).bytes),
+    },
     teardown: async () => network.close(),
   }
 }

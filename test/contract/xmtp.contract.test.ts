@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Wallet } from 'ethers'
 import definition from '../../adapters/xmtp/index.ts'
-import { connectClient, startSandbox } from '../../adapters/xmtp/sandbox/index.ts'
+import { connectClient, type XmtpNetworkClient } from '../../adapters/xmtp/sandbox/client.ts'
+import { startSandbox } from '../../adapters/xmtp/sandbox/index.ts'
 import { inboxIdOf } from '../../adapters/xmtp/wallet.ts'
+import { connectNode } from '../../adapters/xmtp/wire/client.ts'
+import { SORT_DESCENDING } from '../../adapters/xmtp/wire/index.ts'
 import { type ContractHarness, describeAdapterContract } from '../../src/adapter/testing/index.ts'
 import { seededRandom } from '../chaos/random.ts'
 import { startTcpProxy } from '../chaos/tcp-proxy.ts'
@@ -21,6 +24,7 @@ async function setup(): Promise<ContractHarness> {
     databaseDirectory,
     probeIntervalMs: 1_000,
   }
+  const node = connectNode(sandbox.addresses.grpc)
   const gatewayInbox = inboxIdOf(new Wallet(sandbox.gatewayConfig.walletKey as string).address)
   const attach = async (secret: string) => {
     const signer = new Wallet(`0x${secret.repeat(32)}`)
@@ -55,12 +59,45 @@ async function setup(): Promise<ContractHarness> {
       received: async (address) => clientAt(address).frames,
       outage: (on) => (on ? proxy.apply({ kind: 'refuse' }) : proxy.heal()),
     },
+    mirroring: {
+      async registration({ address }) {
+        for (const { client } of wallets) {
+          if (client.address !== address)
+            await (await client.client.conversations.createDm(address)).sendText('hello')
+        }
+        return registrationOf(clientAt(address).client.client)
+      },
+      async write({ from, to }, texts) {
+        const dm = await clientAt(from.address).client.client.conversations.createDm(to.address)
+        for (const text of texts) await dm.sendText(text)
+        const pagingInfo = { direction: SORT_DESCENDING, limit: texts.length, idCursor: '0' }
+        const written = await node.readGroupMessages({ groupId: Buffer.from(dm.id, 'hex'), pagingInfo })
+        return written.map(({ bytes }) => Uint8Array.from(bytes)).toReversed()
+      },
+    },
     async teardown() {
+      node.close()
       await Promise.all(wallets.map(({ client }) => client.close()))
       await proxy.stop()
       await sandbox.stop()
       await rm(databaseDirectory, { recursive: true, force: true })
     },
+  }
+}
+
+/** The conversations of a wallet, once all it was taken into are there. */
+async function registrationOf(client: XmtpNetworkClient['client']): Promise<unknown> {
+  await client.conversations.syncAll()
+  const keys = client.conversations.hmacKeys()
+  return {
+    installations: [client.installationId],
+    conversations: (await client.conversations.list()).map(({ id }) => ({
+      id,
+      hmacKeys: (keys[id] ?? []).map(({ key, epoch }) => ({
+        epoch: Number(epoch),
+        key: Buffer.from(key).toString('base64url'),
+      })),
+    })),
   }
 }
 

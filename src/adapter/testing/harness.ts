@@ -30,6 +30,8 @@ export interface ContractHarness {
   connectGateway?(gateway: { baseUrl: string }): void | Promise<void>
   /** For networks with hop mode. Absent: its checks assert nothing. */
   enrolment?: EnrolmentProbe
+  /** For networks with opaque mirroring. Absent: its checks assert nothing. */
+  mirroring?: MirrorProbe
   teardown(): Promise<void>
 }
 
@@ -45,6 +47,14 @@ export interface EnrolmentProbe {
   write(route: { from: TestWallet; to: TestWallet }, text: string): Promise<string>
   /** Native texts that the wallet's own client has received so far, repeats included. */
   received(wallet: TestWallet): Promise<{ text: string; remoteId: string }[]>
+}
+
+/** Opaque mirroring as the wallets' owners see it: they talk with clients of the network's own. */
+export interface MirrorProbe {
+  /** Input of the facet's `registration` with which a wallet has its conversation with the other one mirrored from now on. */
+  registration(wallet: TestWallet): Promise<unknown>
+  /** The wallet `from` writes native messages to the wallet `to`, one after the other. Resolves with what the network carries. */
+  write(route: { from: TestWallet; to: TestWallet }, texts: string[]): Promise<Uint8Array[]>
 }
 
 export interface TestWallet {

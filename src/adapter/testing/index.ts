@@ -41,6 +41,7 @@ import { errorChecks } from './checks/errors.ts'
 import { historyChecks } from './checks/history.ts'
 import { identityChecks } from './checks/identity.ts'
 import { lifecycleChecks } from './checks/lifecycle.ts'
+import { opaqueChecks } from './checks/opaque.ts'
 import { operationChecks } from './checks/operations.ts'
 import { orderingChecks } from './checks/ordering.ts'
 import { receiveChecks } from './checks/receive.ts'
@@ -52,7 +53,13 @@ export { runCheck } from './bench.ts'
 export { randomFrame, randomHex, sameBytes } from './bytes.ts'
 export { createVirtualClock, type VirtualClock } from './clock.ts'
 export * from './context.ts'
-export type { ContractHarness, EnrolmentProbe, NetworkProbe, TestWallet } from './harness.ts'
+export type {
+  ContractHarness,
+  EnrolmentProbe,
+  MirrorProbe,
+  NetworkProbe,
+  TestWallet,
+} from './harness.ts'
 export { settles, type WaitOptions, waitFor } from './wait.ts'
 
 /** All checks of the contract by concern. */
@@ -70,6 +77,7 @@ export const contractChecks = {
   identity: identityChecks,
   operations: operationChecks,
   enrolment: enrolmentChecks,
+  opaque: opaqueChecks,
 } satisfies Record<string, Check[]>
 
 export type Concern = keyof typeof contractChecks
