@@ -1,13 +1,26 @@
 import type { IncomingMessage } from 'node:http'
-import { isIPv4, isIPv6 } from 'node:net'
+import { isIPv4, isIPv6, type Socket } from 'node:net'
 
 /**
  * Whom an anonymous request is counted against. The address of the connection; behind a trusted proxy the last entry of
  * `X-Forwarded-For`, which is the one that the proxy itself appended. IPv6 counts by /64, because one host has that many.
  */
 export function clientAddress(incoming: IncomingMessage | undefined, trustProxy: boolean): string {
-  const forwarded = trustProxy ? lastForwarded(incoming?.headers['x-forwarded-for']) : undefined
-  return normalise(forwarded ?? incoming?.socket.remoteAddress ?? '')
+  if (!incoming) return normalise('')
+  const forwarded = trustProxy ? lastForwarded(incoming.headers['x-forwarded-for']) : undefined
+  return forwarded === undefined ? connectionAddress(incoming.socket) : normalise(forwarded)
+}
+
+/** Addresses of open connections, each of which carries many requests. */
+const known = new WeakMap<Socket, string>()
+
+function connectionAddress(connection: Socket): string {
+  let address = known.get(connection)
+  if (address === undefined) {
+    address = normalise(connection.remoteAddress ?? '')
+    known.set(connection, address)
+  }
+  return address
 }
 
 function lastForwarded(header: string | string[] | undefined): string | undefined {

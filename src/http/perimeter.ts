@@ -87,8 +87,16 @@ export function commonHeaders(context: AppContext): Record<string, string> {
 /** Pattern of the route as it is documented, or `unmatched`. */
 export function routeOf(context: AppContext): string {
   const path = routePath(context, -1)
-  return path === '/*' ? 'unmatched' : path.replaceAll(/:([A-Za-z]+)/g, '{$1}')
+  let route = routes.get(path)
+  if (route === undefined) {
+    route = path === '/*' ? 'unmatched' : path.replaceAll(/:([A-Za-z]+)/g, '{$1}')
+    routes.set(path, route)
+  }
+  return route
 }
+
+/** As many as there are routes. */
+const routes = new Map<string, string>()
 
 function isPreflight(context: AppContext): boolean {
   return context.req.method === 'OPTIONS' && context.req.header('access-control-request-method') !== undefined
