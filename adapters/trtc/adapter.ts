@@ -72,6 +72,8 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
       online.delete(userId)
       if (isOnline) remember(online, userId, REMEMBERED_USERS)
     },
+    // Its message is in history, dated by the clock that made the call old.
+    stale: (serviceTime) => rest.observeServiceTime(serviceTime),
   })
 
   async function ensureAccounts(userIds: string[], signal: AbortSignal): Promise<void> {

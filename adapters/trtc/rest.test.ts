@@ -103,6 +103,15 @@ describe('a request', () => {
     expect(Math.abs(rest.clockOffsetMs() ?? Number.NaN)).toBeLessThan(3_000)
   })
 
+  it('knows the furthest that the service’s clock was seen behind, from wherever it was seen', () => {
+    const { rest } = client(['http://127.0.0.1:9'])
+    expect(rest.clockLagMs()).toBe(0)
+    rest.observeServiceTime(Date.now() - 300_000)
+    rest.observeServiceTime(Date.now() + 300_000)
+    expect(rest.clockLagMs()).toBeGreaterThanOrEqual(300_000)
+    expect(rest.clockLagMs()).toBeLessThan(600_000)
+  })
+
   it('goes to the backup host when the first cannot be reached, and stays there', async () => {
     let calls = 0
     const backup = await listen((request, response) => {

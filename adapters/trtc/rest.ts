@@ -106,6 +106,8 @@ export interface RestClient {
   clockOffsetMs(): number | null
   /** Furthest that the service's clock was seen behind ours in milliseconds; 0 when it never was. */
   clockLagMs(): number
+  /** The service's clock was seen elsewhere than in an answer, Unix milliseconds: it may lag behind without any call being made. */
+  observeServiceTime(at: number): void
   /** Base URL that the last call went to. */
   currentUrl(): string
 }
@@ -269,6 +271,9 @@ export function createRestClient(
     },
     clockOffsetMs: () => clockOffset,
     clockLagMs: () => clockLag,
+    observeServiceTime(at) {
+      clockLag = Math.max(clockLag, clock.now() - at)
+    },
     currentUrl: () => urls[currentIndex]!,
   }
 }

@@ -28,6 +28,7 @@ let delivered: Inbound[]
 let durable: boolean
 let open: boolean
 let presence: [string, boolean][]
+let stale: number[]
 let own: Set<string>
 let webhook: ReturnType<typeof createWebhook>
 
@@ -37,6 +38,7 @@ beforeEach(() => {
   durable = true
   open = true
   presence = []
+  stale = []
   own = new Set()
   const quiet = () => {}
   webhook = createWebhook({
@@ -51,6 +53,7 @@ beforeEach(() => {
     },
     isOwnTransaction: (id) => own.has(id),
     presence: (userId, online) => presence.push([userId, online]),
+    stale: (serviceTime) => stale.push(serviceTime),
   })
 })
 
@@ -142,6 +145,16 @@ describe('who calls', () => {
       expect(await handle(call(direct, { at }))).toMatchObject({ status: 401, code: 'webhook-stale' })
     }
     for (const at of [seconds - 60, seconds + 60]) expect(await handle(call(direct, { at }))).toEqual(ok)
+  })
+
+  it('tells the service’s time when it is stale, but not without a signature', async () => {
+    const at = Math.floor(now / 1000) - 300
+    await handle(call(direct, { at, query: { Sign: '0'.repeat(64) } }))
+    expect(stale).toEqual([])
+    await handle(call(direct, { at }))
+    expect(stale).toEqual([at * 1000])
+    await handle(call(direct))
+    expect(stale).toHaveLength(1)
   })
 
   it('is refused for another app', async () => {

@@ -92,6 +92,8 @@ export interface WebhookOptions {
   /** Whether this process sent the transaction itself. */
   isOwnTransaction(transactionId: string): boolean
   presence(userId: string, online: boolean): void
+  /** A signed call came that is too old or too new to be taken: when the service made it, Unix milliseconds by its clock. */
+  stale(serviceTime: number): void
 }
 
 /** The documented signature: SHA-256 over token and RequestTime (Unix seconds, as text), in lower-case hexadecimal. */
@@ -147,6 +149,7 @@ export function createWebhook(options: WebhookOptions): WebhookFacet & { statist
     }
     const now = clock.now()
     if (Math.abs(now / 1000 - Number(requestTime)) > CLOCK_WINDOW_SECONDS) {
+      options.stale(Number(requestTime) * 1000)
       throw new Refusal('webhook-stale', 'RequestTime is more than a minute away from the gateway clock')
     }
     if (request.query.get('SdkAppid') !== String(config.sdkAppId)) {

@@ -161,6 +161,7 @@ export const trtcTargets = [
           },
           isOwnTransaction: (transactionId) => transactionId === TRANSACTION,
           presence: () => undefined,
+          stale: () => undefined,
         })
       let webhook = make()
       const calls = await webhookCalls()
