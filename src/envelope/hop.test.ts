@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { encodeCanonical } from './cbor.ts'
 import {
   decodeHeader,
   directConversation,
@@ -143,6 +144,8 @@ describe('secrets that are handed over', () => {
       { sealed, privateKey: one!.privateKey, purpose: [...purpose.slice(0, 4), bob] },
       { sealed: altered, privateKey: one!.privateKey, purpose },
       { sealed: new Uint8Array([1, 2, 3]), privateKey: one!.privateKey, purpose },
+      { sealed: encodeCanonical([0x80000000, new Uint8Array(48)]), privateKey: one!.privateKey, purpose },
+      { sealed: encodeCanonical([new Uint8Array(32)]), privateKey: one!.privateKey, purpose },
     ]) {
       await expect(openSecret(wrong)).rejects.toMatchObject({ code: 'envelope-open-failed' })
     }

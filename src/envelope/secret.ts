@@ -1,12 +1,13 @@
 /** Secrets for one holder of a key, outside of envelopes: what a client hands over to its gateway. */
 import { decodeCanonical, encodeCanonical } from './cbor.ts'
 import { EnvelopeError } from './errors.ts'
-import { SUITE } from './header.ts'
+import { isBytes, SUITE } from './header.ts'
 import { requireKeyWrapSuite } from './suites.ts'
 
 /** Longest secret, in bytes. */
 export const MAX_SECRET_BYTES = 64 * 1024
 const OVERHEAD_BYTES = 128
+const ENCAPSULATION_BYTES = 32
 
 /**
  * Seals to an X25519 key by HPKE base mode. `purpose` (canonical CBOR data) is bound to it: it opens for the same purpose only.
@@ -41,7 +42,7 @@ export async function openSecret(input: {
   const { hpke } = requireKeyWrapSuite(SUITE.x25519)
   try {
     const limits = { maxBytes: MAX_SECRET_BYTES + OVERHEAD_BYTES, maxDepth: 1 }
-    const [enc, ciphertext] = decodeCanonical(input.sealed, limits) as [Uint8Array, Uint8Array]
+    const { enc, ciphertext } = read(decodeCanonical(input.sealed, limits))
     const recipientKey = await hpke.kem.deserializePrivateKey(input.privateKey)
     const info = encodeCanonical(input.purpose)
     const recipient = await hpke.createRecipientContext({ recipientKey, enc, info })
@@ -51,4 +52,13 @@ export async function openSecret(input: {
       cause,
     })
   }
+}
+
+/** Checked before the library sees it: a number in the place of bytes would make it set aside that much memory. */
+function read(value: unknown): { enc: Uint8Array; ciphertext: Uint8Array } {
+  const [enc, ciphertext] = Array.isArray(value) && value.length === 2 ? value : []
+  if (!isBytes(enc, ENCAPSULATION_BYTES) || !(ciphertext instanceof Uint8Array)) {
+    throw new RangeError('not an encapsulation and a ciphertext')
+  }
+  return { enc, ciphertext }
 }

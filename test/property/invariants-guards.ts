@@ -132,9 +132,29 @@ const onceInAnInbox: Guard[] = [
       'keeps one inbox item for a wallet that writes to itself',
     ],
   },
+  {
+    rule: 'a native message is claimed by its own id, whatever envelope is made of it',
+    source: 'src/store/sqlite/operations/envelopes.ts',
+    edits: [
+      ['record.alias?.claims ? envelopeOfRemote(database, record.alias) : null', 'null as Uint8Array | null'],
+    ],
+    test: ['src/store/sqlite/operations/enrolments.test.ts', 'lets one envelope in for one network message'],
+  },
 ]
 
 const nothingForged: Guard[] = [
+  {
+    rule: 'what a gateway attests counts by a consent of a certified device of the recipient',
+    source: relay('hop-trust'),
+    edits: [["if (then !== 'certified' || now === 'revoked')", "if (then === 'revoked')"]],
+    test: tests('hop-trust', 'is not believed %s'),
+  },
+  {
+    rule: 'the consent is for this very gateway, key, network and wallet',
+    source: relay('hop-trust'),
+    edits: [['!equalBytes(consent.gatewayDevice, header.device)', 'consent.issuedAt < 0']],
+    test: tests('hop-trust', 'is not believed %s'),
+  },
   {
     rule: 'the device is certified and not revoked',
     source: relay('checks'),

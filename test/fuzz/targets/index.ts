@@ -1,6 +1,7 @@
 import type { Target } from '../target.ts'
 import { configTargets } from './config.ts'
 import { envelopeTargets } from './envelope.ts'
+import { hopTargets } from './hop.ts'
 import { httpTargets } from './http.ts'
 import { identityTargets } from './identity.ts'
 import { relayTargets } from './relay.ts'
@@ -13,6 +14,7 @@ import { wakuServiceTargets } from './waku-services.ts'
 export const targets: readonly Target[] = [
   ...envelopeTargets,
   ...identityTargets,
+  ...hopTargets,
   ...trtcTargets,
   ...wakuServiceTargets,
   ...wakuAnswerTargets,
