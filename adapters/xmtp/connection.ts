@@ -20,7 +20,7 @@ const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 15_000
 const LONGEST_LISTEN_PAUSE_MS = 2_000
 /** A check that takes longer failed. */
-const CHECK_TIMEOUT_MS = 20_000
+const CHECK_TIMEOUT_MS = 10_000
 /** `stop` waits this long for an opening that is under way, which the SDK cannot end. */
 const STOP_PATIENCE_MS = 5_000
 const INTAKE_CAPACITY = 5_000

@@ -23,7 +23,7 @@ const CUSTOM_CONTENT = 2 as ContentType
 const REACTION_CONTENT = 9 as ContentType
 const PUBLISHED = 1 as DeliveryStatus
 const FAILED = 2 as DeliveryStatus
-const BY_INSERTION = 1 as MessageSortBy
+const BY_SENDING = 0 as MessageSortBy
 const ASCENDING = 0 as SortDirection
 const DESCENDING = 1 as SortDirection
 /** A gateway hears everybody who writes to it. Nobody is denied by it, and what another installation denied is not heard. */
@@ -188,6 +188,9 @@ export class XmtpInbox {
   /**
    * Messages stored here after a time (Unix milliseconds), those of one conversation in order; own ones once they are
    * published. `custom`: only contents that XMTP does not define itself. Repeats one at a time where a page ends.
+   *
+   * libxmtp 1.11 counts the seconds of the minute twice in the time of storing, which is then up to 59 s late and never early:
+   * nothing is left out, and what was stored in the minute before comes once more. An order by that time would be wrong.
    */
   async *messagesSince(
     since: number,
@@ -238,7 +241,7 @@ export class XmtpInbox {
     }
     const count = await this.#local(() => conversation.countMessages(range))
     if (count === 0) return
-    // The SDK has no cursor for insertion order, so the time is halved until a part fits a page.
+    // There is no cursor, so the time is halved until a part fits a page.
     const middle = (after + before) / 2n
     if (count > PAGE && middle > after + 1n) {
       yield* this.#between(conversation, after, middle + 1n, kinds, signal)
@@ -246,7 +249,7 @@ export class XmtpInbox {
       return
     }
     yield* await this.#local(() =>
-      conversation.messages({ ...range, sortBy: BY_INSERTION, direction: ASCENDING }),
+      conversation.messages({ ...range, sortBy: BY_SENDING, direction: ASCENDING }),
     )
   }
 

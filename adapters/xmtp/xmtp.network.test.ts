@@ -237,6 +237,38 @@ describe('hearing', () => {
   }, 60_000)
 })
 
+describe('reading what was stored', () => {
+  it('leaves nothing out and keeps the order, also of more than a page, and not what is long past', async () => {
+    const gateway = await connect({ directory: await folder() })
+    const alice = await client()
+    const own = gateway.adapter.identity!.ownAddress()!
+    const dm = await alice.client.conversations.createDm(own)
+    const frames = Array.from({ length: 620 }, () => randomFrame(60))
+    for (const frame of frames) {
+      await dm.send(envelopeCodec.encode({ frame }), {
+        shouldPush: false,
+        optimistic: true,
+        idempotencyKey: randomHex(16),
+      })
+    }
+    await dm.sync()
+    const walk = async (since: number) => {
+      const found: Uint8Array[] = []
+      for await (const { frame } of gateway.adapter.history!.walk({ since, pairs: [] }, never))
+        found.push(frame)
+      return found
+    }
+    const hour = 3_600_000
+    const found = await walk(Date.now() - hour)
+    const places = frames.map((frame) => found.findIndex((other) => sameBytes(frame, other)))
+    expect(places.every((place) => place >= 0)).toBe(true)
+    expect(places.slice(0, 100)).toEqual(places.slice(0, 100).toSorted((left, right) => left - right))
+    // The SDK's time of storing is up to a minute late.
+    expect(await walk(Date.now() + hour)).toEqual([])
+    await alice.close()
+  }, 120_000)
+})
+
 describe('the installation', () => {
   it('is refused with the wrong key of its database, which says what to do', async () => {
     const directory = await folder()
