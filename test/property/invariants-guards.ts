@@ -144,16 +144,19 @@ const onceInAnInbox: Guard[] = [
 
 const nothingForged: Guard[] = [
   {
-    rule: 'what a gateway attests counts by a consent of a certified device of the recipient',
+    rule: 'what a gateway attests counts by a consent of a device that was not revoked since',
     source: relay('hop-trust'),
-    edits: [["if (then !== 'certified' || now === 'revoked')", "if (then === 'revoked')"]],
-    test: tests('hop-trust', 'is not believed %s'),
+    edits: [[" || now === 'revoked'", '']],
+    test: tests(
+      'hop-trust',
+      'is not believed when the device that consented was revoked, also for a consent dated back',
+    ),
   },
   {
     rule: 'the consent is for this very gateway, key, network and wallet',
     source: relay('hop-trust'),
     edits: [['!equalBytes(consent.gatewayDevice, header.device)', 'consent.issuedAt < 0']],
-    test: tests('hop-trust', 'is not believed %s'),
+    test: tests('hop-trust', 'is not believed by a consent to another key'),
   },
   {
     rule: 'the device is certified and not revoked',
