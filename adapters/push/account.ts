@@ -17,6 +17,8 @@ export interface Account {
   /** Starts the SDK's thread and opens the profile's key there; makes the profile where there is none. Repeatable. */
   unlock(signal: AbortSignal): Promise<void>
   isUnlocked(): boolean
+  /** Aborts when the present thread of the SDK ends. */
+  ended(): AbortSignal
   /** Resolves with the cid. `onLeave` is called just before the message goes out. */
   send(to: string, content: string, onLeave: () => void, signal: AbortSignal): Promise<string>
   accept(from: string, signal: AbortSignal): Promise<void>
@@ -70,6 +72,7 @@ export function createAccount(
       unlocked = true
     },
     isUnlocked: () => unlocked && thread !== null && !thread.ended.aborted,
+    ended: () => thread?.ended ?? AbortSignal.abort(),
     send(to, content, onLeave, signal) {
       return within({ kind: 'send', to, onLeave }, signal, async (sdk, transport) => {
         const cid = await sdk.send(to, content, transport)

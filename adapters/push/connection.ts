@@ -1,7 +1,7 @@
 /** The way to the service: opens the account, holds the socket, and tries again for ever. */
 import { io, type Socket } from 'socket.io-client'
 import type { AdapterContext, AdapterState, StateReport } from '../../src/adapter/index.ts'
-import type { Account } from './account.ts'
+import { type Account, orAborted } from './account.ts'
 import type { PushConfig } from './config.ts'
 import { baseUrlOf } from './config.ts'
 import { PushError } from './errors.ts'
@@ -59,6 +59,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** Opens the account and a socket, and gives the socket when it is connected. */
   async function connect(signal: AbortSignal): Promise<Socket> {
     await account.unlock(signal)
+    await options.probe(signal)
     const socket = io(baseUrlOf(config).replace(/\/apis$/, ''), {
       transports: ['websocket'],
       query: { mode: 'chat', did: account.did },
@@ -69,15 +70,13 @@ export function createConnection(options: ConnectionOptions): Connection {
     // Before anything else, so that no event is missed.
     socket.on('CHATS', (event: unknown) => options.onChat(event))
     try {
-      await new Promise<void>((resolve, reject) => {
+      const connected = new Promise<void>((resolve, reject) => {
         socket.once('connect', resolve)
         socket.once('connect_error', () =>
           reject(new PushError('unreachable', 'The socket of the Push service cannot be reached')),
         )
-        const giveUp = () => reject(new PushError('aborted', 'Given up'))
-        if (signal.aborted) giveUp()
-        signal.addEventListener('abort', giveUp, { once: true })
       })
+      await orAborted(connected, signal)
       return socket
     } catch (error) {
       socket.disconnect()
@@ -92,7 +91,10 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (!socket.connected) lost.abort()
     while (!signal.aborted) {
       wake = new AbortController()
-      await pause(config.probeIntervalMs, AbortSignal.any([signal, lost.signal, wake.signal]))
+      await pause(
+        config.probeIntervalMs,
+        AbortSignal.any([signal, lost.signal, wake.signal, account.ended()]),
+      )
       if (signal.aborted) break
       if (lost.signal.aborted) return 'The socket of the Push service was closed'
       if (!account.isUnlocked()) return 'The thread of the Push SDK ended'

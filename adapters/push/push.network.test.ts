@@ -166,11 +166,18 @@ it('refuses a substituted key, and says so', async () => {
 })
 
 it('sends nothing to a wallet without keys, before or after it was written to by others', async () => {
-  const { sandbox, gateway } = await setUp()
+  const { sandbox, gateway, alice } = await setUp()
   const stranger = { did: 'eip155:0x52908400098527886E0F7030069857D2E4169EE7', wallet: 'eip155:*:0x52' }
-  const error = await errorOf(gateway.adapter.send(testIntent(stranger), neverAborted))
-  expect([error.class, error.remoteCode]).toEqual(['permanent', 'wallet-without-keys'])
+  const refused = async () => {
+    const error = await errorOf(gateway.adapter.send(testIntent(stranger), neverAborted))
+    expect([error.class, error.remoteCode]).toEqual(['permanent', 'wallet-without-keys'])
+  }
+  await refused()
   expect(sandbox.calls.get('POST /v1/chat/request')).toBeUndefined()
+  // The SDK by itself makes a profile without keys for it, and sends in plaintext.
+  await alice.sendText(stranger.did, 'anybody there?')
+  await refused()
+  expect(sandbox.calls.get('POST /v1/chat/request')).toBe(1)
 })
 
 it('gives up on a call that hangs, and finds out whether the message arrived', async () => {
