@@ -211,6 +211,8 @@ function relaySettings({ relay, limits }: Config): RelaySettings {
     sendTimeoutMs: relay.sendTimeoutMs,
     laneHoldMs: relay.laneHoldMs,
     mirrorTopics: limits.mirrorTopics,
+    mirrorPerSecond: limits.mirrorPerSecond,
+    mirrorBurst: limits.mirrorBurst,
     maxInFlightPerNetwork: relay.maxInFlightPerNetwork,
     reconcileIntervalMs: relay.reconcileIntervalMs,
     reconcileOverlapMs: relay.reconcileOverlapMs,

@@ -14,6 +14,8 @@ export interface XmtpSdkClient {
     >
     /** Fetches welcomes: conversations that the wallet was taken into. */
     sync(): Promise<unknown>
+    /** The same, and the messages of all conversations. */
+    syncAll?(): Promise<unknown>
     getConversationById(id: string): Promise<XmtpSdkConversation | undefined>
   }
 }

@@ -131,14 +131,16 @@ export function createXmtpPiece(options: {
 
   async function wake({ id }: Parcel): Promise<Ingested> {
     wakeUps.add(id)
-    const woken = isAway() ? false : await fetchWelcomes()
+    const woken = isAway() ? false : await fetchAll()
     if (woken) wakeUps.delete(id)
     return { ...nothing(id, null), outcome: woken ? 'woken' : 'queued' }
   }
 
-  async function fetchWelcomes(): Promise<boolean> {
+  async function fetchAll(): Promise<boolean> {
     try {
-      await requireAttached().sdk.conversations.sync()
+      const { conversations } = requireAttached().sdk
+      // What it was woken for may be a message of a conversation that it has.
+      await (conversations.syncAll ? conversations.syncAll() : conversations.sync())
       return true
     } catch {
       // The node is away. Nothing is lost, and `retry` comes back to it.
@@ -237,7 +239,7 @@ export function createXmtpPiece(options: {
 
   async function retryAll(): Promise<number> {
     const told = [...wakeUps]
-    if (told.length > 0 && (await fetchWelcomes())) {
+    if (told.length > 0 && (await fetchAll())) {
       for (const id of told) {
         wakeUps.delete(id)
         requireAttached().onIngested({ ...nothing(id, null), outcome: 'woken' })

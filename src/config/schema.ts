@@ -172,6 +172,11 @@ export const configSchema = z.strictObject({
         'Topics (conversations and devices) of one wallet on one network that are mirrored.',
         50_000,
       ),
+      mirrorPerSecond: positive(
+        50,
+        'Messages a second of one wallet that are mirrored, sustained. What is over it the wallet fetches itself.',
+      ),
+      mirrorBurst: positive(5_000, 'Messages of one wallet that are mirrored at once.'),
       streamsPerWallet: positive(20, 'Live streams and sockets of one wallet.'),
       streamBufferBytes: positive(
         1_048_576,

@@ -171,6 +171,33 @@ test('a wake-up has no bytes; neither has what is larger than this gateway keeps
   expect(arrived.map(({ frame }) => decodeFrame(frame).bytes.length)).toEqual([0, 0])
 })
 
+test('what is over a wallet’s budget is not mirrored, and wakes it once a minute', async () => {
+  const { bob, carol, source, gateway } = await setUp({
+    settings: { mirrorBurst: 3, mirrorPerSecond: 0.001 },
+  })
+  for (const { wallet } of [bob, carol]) await gateway.relay.mirrors.put(wallet, 'source', { topics: ['t'] })
+  for (const name of names(8)) source.topics.post('t', utf8Encode(name))
+  const [mirror] = await gateway.store.mirrorsOf(bob.wallet)
+  await waitFor(async () => (await gateway.inbox(bob)).some(({ contentType }) => contentType === WAKE_TYPE))
+  await waitFor(async () => (await gateway.inbox(carol)).some(({ contentType }) => contentType === WAKE_TYPE))
+  const inbound = {
+    mirror: mirror!.id,
+    conversation: 't',
+    remoteTime: null,
+    silent: false,
+    via: 'stream',
+  } as const
+  const more = { ...inbound, remoteId: 't/99', kind: 'message', bytes: utf8Encode('more') } as const
+  expect(await gateway.relay.hearOpaque('source', more)).toEqual({
+    outcome: 'refused',
+    code: 'mirror-rate-limited',
+  })
+  const items = await gateway.inbox(bob)
+  expect(textsOf(items.filter(({ contentType }) => contentType === PARCEL_TYPE))).toEqual(names(3))
+  // Two when a minute ended meanwhile.
+  expect(items.filter(({ contentType }) => contentType === WAKE_TYPE).length).toBeLessThanOrEqual(2)
+})
+
 test('after a restart it goes on where it was, with what was posted meanwhile', async () => {
   const path = join(await bench.folder(), 'gateway.db')
   const { bob, source, gateway, gatewayOptions, texts } = await setUp({ path })

@@ -145,6 +145,9 @@ export interface RelaySettings {
   cacheEntries?: number
   /** Topics that a wallet may have followed on one network, for opaque mirroring. Default 2,000. */
   mirrorTopics?: number
+  /** Mirrored messages a second of one wallet, sustained, and at once. Defaults 50 and 5,000. */
+  mirrorPerSecond?: number
+  mirrorBurst?: number
   reconcileIntervalMs: number
   reconcileOverlapMs: number
 }

@@ -195,6 +195,15 @@ it('a welcome wakes, and a large message comes as a notice whose parcel the gate
   expect(decodeFrame(frames.at(-1)!).bytes.length).toBe(0)
   expect((await textsOf(bobSdk, dm.id)).at(-1)).toBe(large)
   expect((await parcels()).some(({ bytes }) => bytes.length > 20_000)).toBe(true)
+
+  // Larger than the gateway keeps: a wake-up, upon which the SDK fetches it from its node.
+  const huge = 'huge '.repeat(40_000)
+  const woken = results.filter(({ outcome }) => outcome === 'woken').length
+  await dm.sendText(huge)
+  await waitFor(() => results.filter(({ outcome }) => outcome === 'woken').length > woken, {
+    what: 'the wake-up',
+  })
+  expect((await textsOf(bobSdk, dm.id)).at(-1)).toBe(huge)
 }, 90_000)
 
 it('a content that is sent over both is shown once, whichever comes first and whichever fails', async () => {
