@@ -139,7 +139,9 @@ export interface GatewayOptions {
   settings?: Partial<RelaySettings>
   /** Database file; in memory when absent. */
   path?: string
-  parts?: Partial<Pick<RelayParts, 'verify' | 'admission' | 'observer' | 'clock' | 'random' | 'vault'>>
+  parts?: Partial<
+    Pick<RelayParts, 'verify' | 'admission' | 'observer' | 'clock' | 'random' | 'vault' | 'hop'>
+  >
   /** Default: the one of `path`. */
   store?: Store
   /** Default: the identity part's own. */
