@@ -106,6 +106,8 @@ export async function createClient(options: ClientOptions): Promise<Client> {
   const trustedDomains = () => [domain, ...(options.trustedDomains ?? [])]
   const keyring = await loadKeyring(storage)
   const seen = await loadSeenIds(storage)
+  // Apart from those of messages, which a busy network would push out.
+  const seenParcels = await loadSeenIds(storage, 4_096, 'seen-parcels')
   const directory = createDirectory({ api, storage, trustedDomains, verifyWallet, now })
   const label = options.deviceLabel ?? 'Causeway client'
   const session = createSession({ api, storage, keyring, signer, account, wallet, kind, label, domain, now })
@@ -234,8 +236,8 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     wallet,
     enrolments,
     xmtp: {
-      ...createXmtpPiece({ api, receipts, seen, requireSession, now }),
-      ...createDualPiece({ send, seen }),
+      ...createXmtpPiece({ api, receipts, seen: seenParcels, requireSession, now }),
+      ...createDualPiece({ send, seen: seenParcels }),
     },
     signIn: () => session.ensure(),
     async signOut() {
@@ -268,7 +270,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
       note(id, 'http', 'read')
     },
     async flush() {
-      await Promise.all([seen.save(), receipts.flush()])
+      await Promise.all([seen.save(), seenParcels.save(), receipts.flush()])
     },
     async journey(id) {
       requireSession()

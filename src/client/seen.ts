@@ -18,9 +18,9 @@ export interface SeenIds {
   save(): Promise<void>
 }
 
-/** Keeps the latest `capacity` ids, oldest first, over restarts: 150 KB at most. */
-export async function loadSeenIds(storage: ClientStorage, capacity = 4_096): Promise<SeenIds> {
-  const text = await storage.get(KEY)
+/** Keeps the latest `capacity` ids, oldest first, over restarts: 150 KB at most. `key`: their place in the storage. */
+export async function loadSeenIds(storage: ClientStorage, capacity = 4_096, key = KEY): Promise<SeenIds> {
+  const text = await storage.get(key)
   const kept = (id: string) => id.slice(0, KEPT_CHARACTERS)
   const ids = new Set(text ? (JSON.parse(text) as string[]).map(kept) : [])
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -33,7 +33,7 @@ export async function loadSeenIds(storage: ClientStorage, capacity = 4_096): Pro
     while (dirty) {
       dirty = false
       try {
-        await storage.set(KEY, JSON.stringify([...ids]))
+        await storage.set(key, JSON.stringify([...ids]))
       } catch (error) {
         dirty = true
         throw error
