@@ -114,6 +114,7 @@ const request: HopRequest = { gateway: 'gateway-a', network: 'xmtp', conversatio
 const headers = defineTarget<Uint8Array>({
   name: 'envelope/hop-header',
   format: 'cbor',
+  testInputs: 2_000,
   async open() {
     const group = { ...request, conversation: 'group-1', kind: 'group' as const }
     return {
@@ -164,6 +165,7 @@ const handedOver = defineTarget<Uint8Array>({
 const wrapped = defineTarget<Uint8Array>({
   name: 'custody/wrapped',
   format: 'cbor',
+  testInputs: 2_000,
   async open() {
     const custody = createCustody({ key: fixed('master key', 32), previous: [fixed('earlier key', 32)] })
     const earlier = createCustody({ key: fixed('earlier key', 32), previous: [] })
