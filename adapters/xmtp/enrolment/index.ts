@@ -55,6 +55,8 @@ export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpE
 
   /** Opens the inbox of a wallet on its folder; the connection is given back when that fails. */
   async function openInbox(id: string, secret: Uint8Array, signer: ReturnType<Ceremony['signer']>) {
+    // The caller wipes its copy when it gives up, and the SDK reads the key later.
+    const databaseKey = secret.slice()
     const sdk = await loadSdk(load)
     const folder = await folderOf(id)
     const { shared, release } = await pool.acquire(sdk)
@@ -64,7 +66,7 @@ export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpE
         shared,
         signer,
         databasePath: join(folder, 'inbox.db3'),
-        databaseKey: secret,
+        databaseKey,
         codecs: [envelopeCodec],
       })
       return { sdk, inbox, release }
