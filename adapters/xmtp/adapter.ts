@@ -69,9 +69,7 @@ export function createXmtpAdapter(
     const outgoing = toOutgoing(intent)
     const { sender } = session()
     // Stored now, it would go out at a time when nobody expects it any more.
-    if (connection.state === 'transientDisconnect') {
-      throw connection.failure ?? new XmtpError('unavailable', 'XMTP cannot be reached; nothing was sent')
-    }
+    if (connection.failure) throw connection.failure
     strangers.refuse(outgoing.to)
     try {
       return { remoteIds: [await sender.send(outgoing, AbortSignal.any([signal, connection.lifetime]))] }
@@ -79,8 +77,15 @@ export function createXmtpAdapter(
       if (!(error instanceof SendFailure)) throw error
       connection.observe(error.cause)
       strangers.learn(outgoing.to, error.cause)
+      if (error.cause.code === 'conversation-inactive') await refuseRevoked()
       throw toAdapterError(error.cause, error.stage)
     }
+  }
+
+  /** Conversations become inactive one by one when this installation was revoked, through no fault of the recipients. */
+  async function refuseRevoked(): Promise<void> {
+    await connection.verify()
+    if (connection.failure?.code === 'installation-revoked') throw connection.failure
   }
 
   return {

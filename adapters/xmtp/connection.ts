@@ -23,6 +23,8 @@ const LONGEST_LISTEN_PAUSE_MS = 2_000
 const CHECK_TIMEOUT_MS = 10_000
 /** `stop` waits this long for an opening that is under way, which the SDK cannot end. */
 const STOP_PATIENCE_MS = 5_000
+/** How often the network is asked whether this installation was revoked, which nothing else tells for certain. */
+const VERIFY_EVERY_MS = 300_000
 const INTAKE_CAPACITY = 5_000
 
 export class Connection {
@@ -38,6 +40,7 @@ export class Connection {
   #listens = false
   #overflows = false
   #mustVerify = false
+  #verifiedAt = 0
   #clockAhead: number | null = null
 
   constructor(parts: SessionParts) {
@@ -97,9 +100,13 @@ export class Connection {
 
   /** Learns from the failure of any call. */
   observe(error: unknown): void {
-    const { code } = toXmtpError(error)
-    if (code === 'conversation-inactive') this.#mustVerify = true
-    if (code === 'conversation-inactive' || code === 'unavailable') this.#wake.abort()
+    if (toXmtpError(error).code === 'unavailable') this.#wake.abort()
+  }
+
+  /** Asks whether this installation still counts. Resolves when `failure` and state say so. */
+  async verify(): Promise<void> {
+    this.#mustVerify = true
+    if (this.#session) await this.#check(this.#session.inbox, this.#life.signal)
   }
 
   async #run(life: AbortSignal, attempted: () => void): Promise<void> {
@@ -182,6 +189,7 @@ export class Connection {
       if (this.#context.clock.monotonic() - since > LONGEST_PAUSE_MS) tries = 1
       this.#listens = false
       this.#answers = false
+      this.#mustVerify = true
       this.#failure ??= new XmtpFailure('unavailable', 'The stream of XMTP messages broke')
       this.#update()
       this.#wake.abort()
@@ -209,8 +217,12 @@ export class Connection {
     const signal = AbortSignal.any([life, late.signal])
     try {
       await inbox.sync(signal)
-      if (this.#mustVerify) await requireAuthorized(inbox, signal)
-      this.#mustVerify = false
+      const now = this.#context.clock.monotonic()
+      if (this.#mustVerify || now - this.#verifiedAt > VERIFY_EVERY_MS) {
+        await requireAuthorized(inbox, signal)
+        this.#mustVerify = false
+        this.#verifiedAt = now
+      }
       this.#answers = true
       this.#failure = null
     } catch (error) {

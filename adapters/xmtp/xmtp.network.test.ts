@@ -322,6 +322,22 @@ describe('the installation', () => {
     })
   }, 60_000)
 
+  it('revoked while it runs, refuses to send for want of it and not for the recipient’s sake', async () => {
+    const walletKey = Wallet.createRandom().privateKey
+    const gateway = await connect({ directory: await folder(), walletKey })
+    const bob = await client()
+    await gateway.adapter.send(intentFor(bob.address), never)
+    const revoking = await client(new Wallet(walletKey) as never)
+    await revoking.client.revokeAllOtherInstallations()
+    sandbox.faults.cutSubscriptions()
+    await waitFor(() => gateway.context.lastState() === 'loggedOut', PATIENCE)
+    await expect(gateway.adapter.send(intentFor(bob.address), never)).rejects.toMatchObject({
+      class: 'auth',
+      remoteCode: 'installation-revoked',
+    })
+    await Promise.all([revoking.close(), bob.close()])
+  }, 90_000)
+
   it('of a local node that was made anew is set aside', async () => {
     const directory = await folder()
     const walletKey = Wallet.createRandom().privateKey

@@ -132,6 +132,7 @@ describe('sealed envelopes between XMTP and the other networks', () => {
     const installation = onXmtp.client.installationId
     await onXmtp.close()
     const missed = await fromBob('waku', 'while you were away')
+    await waitFor(async () => (await copies(alice, missed)) === 1, { what: 'the gateway to take it' })
     await settledJourney(bob.client, missed)
     await joinXmtp()
     expect(onXmtp.client.installationId).toBe(installation)
@@ -154,7 +155,9 @@ describe('sealed envelopes between XMTP and the other networks', () => {
     const toAlice = await settledJourney(bob.client, id)
     const delivered = toAlice.deliveries.find(({ network }) => network === 'xmtp')
     expect(delivered?.state).toBe('acknowledged')
-    const back = await settledJourney(alice.client, await fromXmtp('nobody reads this on XMTP'))
+    const unread = await fromXmtp('nobody reads this on XMTP')
+    await arrival(bob, unread, 'trtc')
+    const back = await settledJourney(alice.client, unread)
     const refused = back.deliveries.find(({ network }) => network === 'xmtp')
     expect(refused?.state).toBe('dead')
   })
