@@ -6,7 +6,7 @@ const nothingLost: Guard[] = [
   {
     rule: 'the store answers when the group is committed',
     source: 'src/store/sqlite/group.ts',
-    edits: [["database.run('COMMIT')", "database.run('ROLLBACK')"]],
+    edits: [['database.commit()', 'database.rollback()']],
     test: [
       'src/store/sqlite/durability.test.ts',
       'loses nothing that was acknowledged and leaves nothing half done',
