@@ -19,7 +19,12 @@ const keys = {
   encryptedPrivateKey: z.string(),
   verificationProof: z.string(),
 }
-const created = z.looseObject({ ...keys, did: z.string(), origin: z.string().nullish() })
+const created = z.looseObject({
+  ...keys,
+  verificationProof: z.string().default(''),
+  did: z.string(),
+  origin: z.string().nullish(),
+})
 const batch = z.looseObject({ userIds: z.array(z.string()) })
 const profile = z.looseObject({
   name: z.string().nullish(),
