@@ -49,7 +49,8 @@ export class BackendPool {
     try {
       return { shared: await member.shared, release }
     } catch (error) {
-      this.#members.splice(this.#members.indexOf(member), 1)
+      const place = this.#members.indexOf(member)
+      if (place >= 0) this.#members.splice(place, 1)
       throw error
     }
   }
