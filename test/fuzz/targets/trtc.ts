@@ -90,7 +90,7 @@ async function webhookCalls(): Promise<Call[]> {
 }
 
 function toRequest(input: string): WebhookRequest {
-  const { secret, query, body, latin1 } = JSON.parse(input) as Partial<Record<keyof Call, unknown>>
+  const { secret, query, body, latin1 } = (JSON.parse(input) ?? {}) as Partial<Record<keyof Call, unknown>>
   const parameters = new URLSearchParams()
   if (typeof query === 'object' && query !== null) {
     for (const [name, value] of Object.entries(query)) parameters.append(name, textOf(value))
@@ -124,7 +124,10 @@ export const trtcTargets = [
           JSON.stringify({ MsgBody, CloudCustomData: '' }),
         ],
         run(input) {
-          const { MsgBody: body, CloudCustomData: custom } = JSON.parse(input) as Record<string, unknown>
+          const { MsgBody: body, CloudCustomData: custom } = (JSON.parse(input) ?? {}) as Record<
+            string,
+            unknown
+          >
           const found = decodeMessage(body, custom)
           if (found === null) throw new Refused('not-ours')
           return found
@@ -295,7 +298,7 @@ export const trtcTargets = [
       return {
         seeds: answers.map((answer) => JSON.stringify(answer)),
         async run(input) {
-          const parsed = JSON.parse(input) as { call?: unknown; answers?: unknown }
+          const parsed = (JSON.parse(input) ?? {}) as { call?: unknown; answers?: unknown }
           fetched.load(
             Array.isArray(parsed.answers)
               ? parsed.answers.filter((answer) => typeof answer === 'object' && answer !== null)

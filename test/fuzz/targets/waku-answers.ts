@@ -225,7 +225,7 @@ export const wakuAnswerTargets = [
       return {
         seeds: restSeeds(),
         async run(input): Promise<Taken> {
-          const parsed = JSON.parse(input) as { call?: unknown; answers?: unknown }
+          const parsed = (JSON.parse(input) ?? {}) as { call?: unknown; answers?: unknown }
           const answers = Array.isArray(parsed.answers) ? parsed.answers : []
           fetched.load(answers.filter((answer) => typeof answer === 'object' && answer !== null))
           const made = chosen(calls, parsed.call)()
