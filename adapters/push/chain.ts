@@ -6,7 +6,7 @@ import type { RestClient } from './rest.ts'
 
 /** The most that the service gives at once. */
 const PAGE_SIZE = 30
-/** Pages of one chat that are followed back: 300,000 messages. A chain without end is a fault of the service. */
+/** Pages of one chat that are followed back: 300,000 messages. */
 const MOST_PAGES = 10_000
 
 /** Of a field that is not as it should be only the message suffers, not the chain: the chain needs `cid` and `link` alone. */
@@ -64,10 +64,11 @@ export function createChain(rest: RestClient): Chain {
   }
 
   async function* backwards(cid: string, signal: AbortSignal): AsyncGenerator<ChainMessage> {
+    const starts = new Set<string>()
     let next: string | null = cid
-    for (let pages = 0; next !== null; pages++) {
-      if (pages === MOST_PAGES) throw new PushError('malformed-answer', 'A chat on Push has no beginning')
-      const messages = await page(next, signal)
+    while (next !== null) {
+      follow(starts, next)
+      const messages: ChainMessage[] = await page(next, signal)
       yield* messages
       next = messages.at(-1)?.link ?? null
     }
@@ -76,13 +77,12 @@ export function createChain(rest: RestClient): Chain {
   return {
     backwards,
     async *forwards(cid, isOld, signal) {
+      const followed = new Set<string>()
       const starts: string[] = []
       let next: string | null = cid
       let oldest: ChainMessage[] = []
       while (next !== null) {
-        if (starts.length === MOST_PAGES) {
-          throw new PushError('malformed-answer', 'A chat on Push has no beginning')
-        }
+        follow(followed, next)
         const messages: ChainMessage[] = await page(next, signal)
         const end = messages.findIndex(isOld)
         if (end !== 0) {
@@ -97,6 +97,14 @@ export function createChain(rest: RestClient): Chain {
       }
     },
   }
+}
+
+/** A chain that comes back to itself, or does not end, is a fault of the service. */
+function follow(starts: Set<string>, cid: string): void {
+  if (starts.has(cid) || starts.size === MOST_PAGES) {
+    throw new PushError('malformed-answer', 'A chat on Push has no beginning')
+  }
+  starts.add(cid)
 }
 
 /** The other side of a direct chat of `own`, null for messages of other kinds. */

@@ -4,6 +4,7 @@ import { envelopeTargets } from './envelope.ts'
 import { hopTargets } from './hop.ts'
 import { httpTargets } from './http.ts'
 import { identityTargets } from './identity.ts'
+import { pushTargets } from './push.ts'
 import { relayTargets } from './relay.ts'
 import { trtcTargets } from './trtc.ts'
 import { wakuAnswerTargets } from './waku-answers.ts'
@@ -16,6 +17,7 @@ export const targets: readonly Target[] = [
   ...identityTargets,
   ...hopTargets,
   ...trtcTargets,
+  ...pushTargets,
   ...wakuServiceTargets,
   ...wakuAnswerTargets,
   ...wakuLiveTargets,
