@@ -37,6 +37,7 @@ export class KeyServer {
     const get = async (path: string): Promise<unknown> => {
       const wallet = decodeURIComponent(/^\/v1\/wallets\/([^/]+)\/keys$/.exec(path)![1]!)
       return {
+        wallet,
         log: (this.logs.get(wallet) ?? []).map((signed) => ({ ...signed, entry: toBase64url(signed.entry) })),
         prekeys: (this.prekeys.get(wallet) ?? []).map((prekey) => ({
           bytes: toBase64url(prekey.bytes),

@@ -60,6 +60,13 @@ it('API2: every route that needs a session refuses a request without one', async
     ['GET', '/v1/conversations'],
     ['GET', '/v1/stream'],
     ['POST', '/v1/receipts'],
+    ['GET', '/v1/enrolments'],
+    ['POST', '/v1/enrolments/xmtp'],
+    ['POST', `/v1/enrolments/xmtp/${id.slice(32)}/signature`],
+    ['DELETE', `/v1/enrolments/xmtp/${id.slice(32)}`],
+    ['GET', '/v1/mirrors'],
+    ['PUT', '/v1/mirrors/xmtp'],
+    ['DELETE', '/v1/mirrors/xmtp'],
   ]
   const document = await (await fetch(`${gateway.url}/openapi.json`)).json()
   const documented = Object.entries(document.paths as Record<string, Record<string, { security?: object[] }>>)
