@@ -9,6 +9,9 @@ import { inboxIdOfWallet } from '../wallet.ts'
 import { type Outgoing, writeContent } from './content.ts'
 import { SentMessages } from './sent.ts'
 
+/** Syncs of one send; what is not published then is looked up later. */
+const MOST_SYNCS = 4
+
 export class NativeSender {
   readonly #sdk: Sdk
   readonly #inbox: XmtpInbox
@@ -80,10 +83,13 @@ export class NativeSender {
     }
   }
 
+  /** One sync may leave it: the stream works on the same conversation, and has the message in its hands just then. */
   async #publish(conversation: Conversation, id: string, signal: AbortSignal): Promise<string> {
-    if (this.#inbox.statusOf(id) !== 'published') await this.#inbox.syncConversation(conversation, 1, signal)
-    if (this.#inbox.statusOf(id) === 'published') return id
-    throw new XmtpError('unpublished', 'Stored here, and not on XMTP yet')
+    for (let syncs = 0; this.#inbox.statusOf(id) !== 'published'; syncs++) {
+      if (syncs === MOST_SYNCS) throw new XmtpError('unpublished', 'Stored here, and not on XMTP yet')
+      await this.#inbox.syncConversation(conversation, 1, signal)
+    }
+    return id
   }
 
   #targetOf({ reference }: NativeIntent) {
