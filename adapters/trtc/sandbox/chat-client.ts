@@ -234,8 +234,10 @@ function createChild(onMessage: (message: NativeMessage) => void, onExit: (exit:
     execArgv: [],
     env: { ...process.env, NODE_OPTIONS: '' },
   })
-  // Not 'exit': what the child wrote last is read by then.
-  const exited = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
+  // Not 'exit': what the child wrote and reported last is read by then.
+  const exited = Promise.all([once(child, 'close'), once(child, 'disconnect')]).then(
+    ([ended]) => ended as [number | null, NodeJS.Signals | null],
+  )
   let lastCall = 0
   let reason = ''
   let ending = false
