@@ -53,7 +53,7 @@ describe('wrong usage is told before anything is done', () => {
     ['send', '--to', 'bob'],
     ['journey'],
     ['replay', 'x', '--admin-token', 'of-the-operator'],
-    ['sandbox', 'xmtp'],
+    ['sandbox', 'nowhere'],
     ['openapi', 'what'],
   ])('causeway %s %s %s %s', async (name, ...words) => {
     expect(await run(name, ...words.filter((word) => word !== undefined))).toBe(EXIT.usage)

@@ -123,9 +123,10 @@ function textOf(error: unknown): string {
 
 function crash(error: unknown): void {
   process.exitCode = 1
-  report({ type: 'crashed', reason: `${codeOf(error)} ${textOf(error)}` })
+  const crashed: ChatReport = { type: 'crashed', reason: `${codeOf(error)} ${textOf(error)}` }
   // The report leaves before the process does.
-  setImmediate(() => process.exit(1))
+  if (process.send) process.send(crashed, undefined, {}, () => process.exit(1))
+  else process.exit(1)
 }
 
 process.on('unhandledRejection', crash)
