@@ -118,7 +118,7 @@ async function run(
     what: 'first messages',
   })
   const readers = people.map(createInboxReader)
-  const kills = await killAndRestart(gateway, options, random.fork('kills'), traffic.acknowledged, readers)
+  const kills = await killAndRestart(gateway, options, random.fork('kills'), traffic, readers)
   await traffic.stop()
   const failure = traffic.failure()
   if (failure) throw failure
@@ -195,7 +195,7 @@ async function killAndRestart(
   gateway: GatewayProcess,
   { kills, onProgress, signal }: CrashOptions,
   random: SeededRandom,
-  acknowledged: () => number,
+  { acknowledged, pausedFor }: Traffic,
   readers: readonly InboxReader[],
 ): Promise<{ count: number; atStart: number; startTimes: number[] }> {
   const begin = performance.now()
@@ -223,7 +223,11 @@ async function killAndRestart(
     await gateway.ready()
     startTimes.push(performance.now() - spawnedAt)
     // What has to be read at the end stays little, however long the run: the time until all is in place is then the gateway's.
-    if (startTimes.length % READ_EVERY === 0) for (const reader of readers) await reader.readOn()
+    if (startTimes.length % READ_EVERY === 0) {
+      await pausedFor(async () => {
+        for (const reader of readers) await reader.readOn()
+      })
+    }
     if (startTimes.length % REPORT_EVERY === 0) {
       const seconds = Math.round((performance.now() - begin) / 1000)
       onProgress?.(`${count} of ${kills} kills after ${seconds} s, ${acknowledged()} acknowledged over HTTP`)
@@ -237,6 +241,8 @@ interface Traffic {
   acknowledged(): number
   /** An error that is not merely the gateway being away. */
   failure(): Error | null
+  /** Sends nothing new meanwhile: whoever reads to the end of an inbox would not get there while it grows as fast. */
+  pausedFor(work: () => Promise<void>): Promise<void>
   /** Lets sends under way end. */
   stop(): Promise<void>
 }
@@ -252,6 +258,7 @@ function startTraffic(options: {
   const stopped = new AbortController()
   let failure: Error | null = null
   let acknowledged = 0
+  let pause = Promise.resolve()
 
   async function drive(
     way: string,
@@ -260,6 +267,7 @@ function startTraffic(options: {
     send: (from: Person, to: Person, message: Awaited<ReturnType<typeof seal>>) => Promise<boolean>,
   ): Promise<void> {
     for (let count = 1; !stopped.signal.aborted; count++) {
+      await pause
       const from = random.pick(people)
       const to = random.pick(people.filter((person) => person !== from))
       const message = await seal(from, { to: to.client.account, text: `${way} ${count}` }, stopped.signal)
@@ -302,6 +310,15 @@ function startTraffic(options: {
   return {
     acknowledged: () => acknowledged,
     failure: () => failure,
+    async pausedFor(work) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      pause = promise
+      try {
+        await work()
+      } finally {
+        resolve()
+      }
+    },
     async stop() {
       stopped.abort(new Error('the traffic has ended'))
       await Promise.all(loops)
