@@ -9,6 +9,7 @@ import {
   settledJourney,
 } from '../../src/cli/demo.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { arrival } from '../support/participants.ts'
 
 const interruption = new AbortController()
 let gateway: TestGateway
@@ -36,13 +37,6 @@ afterAll(async () => {
 
 function state(network: string): string {
   return gateway.gateway.networks.list().find((status) => status.network === network)?.state ?? 'unknown'
-}
-
-async function arrival(participant: Participant, id: string, network: string): Promise<void> {
-  await waitFor(() => participant.arrivals.get(network)?.has(id) ?? false, {
-    what: `a copy of ${id.slice(0, 8)} over ${network}`,
-    timeoutMs: 40_000,
-  })
 }
 
 it('sends over the first network only, in both directions', async () => {

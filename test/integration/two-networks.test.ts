@@ -9,6 +9,7 @@ import {
   settledJourney,
 } from '../../src/cli/demo.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { arrival, copies, opening } from '../support/participants.ts'
 
 const interruption = new AbortController()
 let gateway: TestGateway
@@ -33,25 +34,6 @@ afterAll(async () => {
   await bob?.close()
   await gateway?.stop()
 }, 60_000)
-
-async function arrival(participant: Participant, id: string, network: string): Promise<void> {
-  await waitFor(() => participant.arrivals.get(network)?.has(id) ?? false, {
-    what: `a copy of ${id.slice(0, 8)} for ${participant.name} over ${network}`,
-    timeoutMs: 40_000,
-  })
-}
-
-async function opening(participant: Participant, id: string): Promise<string | null> {
-  const message = await waitFor(() => participant.messages.find((candidate) => candidate.id === id), {
-    what: `${participant.name} to open ${id.slice(0, 8)}`,
-    timeoutMs: 40_000,
-  })
-  return message.text
-}
-
-async function copies(participant: Participant, id: string): Promise<number> {
-  return (await participant.client.inbox({ limit: 200 })).filter((entry) => entry.id === id).length
-}
 
 describe('with the default route, mirror', () => {
   it('carries an envelope from a Waku light node to a TRTC client', async () => {

@@ -14,6 +14,7 @@ import {
 } from '../../src/cli/demo.ts'
 import { decodeFrame, toHex } from '../../src/envelope/index.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { arrival, copies, opening } from '../support/participants.ts'
 
 const interruption = new AbortController()
 let gateway: TestGateway
@@ -70,25 +71,6 @@ function description(): Record<string, unknown> {
   const status = gateway.gateway.networks.list().find(({ network }) => network === 'xmtp')
   if (!status) throw new Error('there is no XMTP')
   return status.description
-}
-
-async function arrival(participant: Participant, id: string, network: string): Promise<void> {
-  await waitFor(() => participant.arrivals.get(network)?.has(id) ?? false, {
-    what: `a copy of ${id.slice(0, 8)} for ${participant.name} over ${network}`,
-    timeoutMs: 40_000,
-  })
-}
-
-async function opening(participant: Participant, id: string): Promise<string | null> {
-  const message = await waitFor(() => participant.messages.find((candidate) => candidate.id === id), {
-    what: `${participant.name} to open ${id.slice(0, 8)}`,
-    timeoutMs: 40_000,
-  })
-  return message.text
-}
-
-async function copies(participant: Participant, id: string): Promise<number> {
-  return (await participant.client.inbox({ limit: 200 })).filter((entry) => entry.id === id).length
 }
 
 /** Alice seals an envelope for Bob and hands its frame to the gateway's inbox over XMTP. */

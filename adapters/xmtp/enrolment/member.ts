@@ -2,7 +2,6 @@
  * One enrolled wallet: an installation of its inbox that the gateway keeps open, hears, and writes from. Opened and closed
  * any number of times on the same database.
  */
-import { setTimeout as pause } from 'node:timers/promises'
 import type {
   AdapterContext,
   AdapterState,
@@ -15,6 +14,7 @@ import { operatorAction, toXmtpError, XmtpError } from '../errors.ts'
 import type { Conversation, XmtpInbox, XmtpMessage } from '../inbox.ts'
 import { Intake } from '../intake.ts'
 import type { Sdk } from '../sdk.ts'
+import { requireAuthorized } from '../session.ts'
 import { readContent } from './content.ts'
 import { NativeSender } from './native-sender.ts'
 import type { People } from './people.ts'
@@ -25,6 +25,9 @@ const WAITING = 500
 /** Pauses between two tries to hear again, in milliseconds. */
 const RETRY_MIN_MS = 500
 const RETRY_MAX_MS = 30_000
+
+/** For the wallet's owner, where the wallet took the gateway off its inbox. */
+const REMOVED_ACTION = 'If that was not meant, end this enrolment and enrol again.'
 
 export interface MemberOptions {
   sdk: Sdk
@@ -109,7 +112,7 @@ export class Member {
     while (!signal.aborted) {
       this.#report('connecting')
       try {
-        await this.#requireInstallation(signal)
+        await requireAuthorized(this.#options.inbox, signal)
         await this.#options.inbox.listen(
           {
             opened: () => {
@@ -125,22 +128,16 @@ export class Member {
         if (signal.aborted) return
         const failure = toXmtpError(error)
         if (failure.code === 'installation-revoked') {
-          this.#report('loggedOut', failure.message, operatorAction(failure.code))
+          this.#report('loggedOut', failure.message, REMOVED_ACTION)
           return
         }
         this.#report('transientDisconnect', failure.message, operatorAction(failure.code))
       }
-      await pause(wait, undefined, { signal }).catch((error: unknown) => {
+      await this.#options.context.clock.sleep(wait, signal).catch((error: unknown) => {
         if (!signal.aborted) throw error
       })
       wait = Math.min(wait * 2, RETRY_MAX_MS)
     }
-  }
-
-  async #requireInstallation(signal: AbortSignal): Promise<void> {
-    const { installations } = await this.#options.inbox.state(signal)
-    if (installations.some(({ id }) => id === this.installationId)) return
-    throw new XmtpError('installation-revoked', 'The wallet has removed the gateway from its XMTP inbox')
   }
 
   async #deliver(message: XmtpMessage): Promise<void> {
