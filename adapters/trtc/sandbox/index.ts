@@ -13,10 +13,10 @@ import type {
   Sandbox,
   SandboxOptions,
 } from '../../../src/adapter/index.ts'
+import { createListener } from '../../../src/adapter/sandbox-listener.ts'
 import { makeUserSig } from '../usersig.ts'
 import { connectChatClient } from './chat-client.ts'
 import { createFaultState, type TrtcFaults } from './faults.ts'
-import { createListener } from './listener.ts'
 import { createRestServer } from './rest.ts'
 import { createService } from './service.ts'
 import { createSocketServer } from './socket.ts'

@@ -1,7 +1,7 @@
-/** A server that can be switched off and comes back on the same port. SANDBOX. */
+/** The HTTP server of a sandbox, which can be switched off and comes back on the same port. */
 import type { Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { systemClock } from '../../../src/adapter/clock.ts'
+import { systemClock } from './clock.ts'
 
 /** While the port was free another process may have taken it for a moment. */
 const REOPEN_ATTEMPTS = 100
@@ -17,10 +17,14 @@ export interface Listener {
   close(): Promise<void>
 }
 
-/** `fixedPort` 0: any free port. Listens on loopback only. */
+/**
+ * `fixedPort` 0: any free port. Listens on loopback only. `open` rejects with the server's error where the port is taken at
+ * the first time, and tries again for some seconds later.
+ */
 export function createListener(server: Server, fixedPort: number): Listener {
   const sockets = new Set<Socket>()
   let port = fixedPort
+  let openedBefore = false
   server.on('connection', (socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
@@ -32,6 +36,7 @@ export function createListener(server: Server, fixedPort: number): Listener {
       server.listen(port, '127.0.0.1', () => {
         server.off('error', reject)
         port = (server.address() as AddressInfo).port
+        openedBefore = true
         resolve()
       })
     })
@@ -46,12 +51,11 @@ export function createListener(server: Server, fixedPort: number): Listener {
     cut,
     async open() {
       if (server.listening) return
-      const reopening = port !== fixedPort
       for (let attempt = 1; ; attempt++) {
         try {
           return await listen()
         } catch (error) {
-          if (!reopening || attempt >= REOPEN_ATTEMPTS) throw error
+          if (!openedBefore || attempt >= REOPEN_ATTEMPTS) throw error
           await systemClock.sleep(REOPEN_PAUSE_MS)
         }
       }
