@@ -234,6 +234,26 @@ describe('an enrolled wallet', () => {
     await context.dispose()
   })
 
+  it('leaves nothing when it is revoked while it is closed', async () => {
+    const context = createRecordingContext()
+    const { adapter, enrolment } = gateway(context)
+    const [alice, bob] = [newWallet(), newWallet()]
+    const bobClient = await clients.client(apiUrl, walletSigner(bob))
+    await adapter.start(signal())
+    const enrolled = await enrol(enrolment, alice, 8)
+    const dm = await bobClient.conversations.createDm(enrolled.address)
+    const reference = await dm.sendText('a question')
+    await expect.poll(() => heard(context).length, { timeout: 30_000 }).toBe(1)
+    // The id of a reply is kept outside of the database.
+    await enrolment.send(intentTo(bob, enrolled.id, 81, { reference }), signal())
+    expect(await context.storage.get(`sent/${enrolled.id}`)).not.toBeNull()
+    await enrolment.close(enrolled.id)
+    await enrolment.revoke(enrolled, signal())
+    expect(await context.storage.get(`sent/${enrolled.id}`)).toBeNull()
+    await adapter.stop(signal())
+    await context.dispose()
+  })
+
   it('is gone after a revocation: files, keys and what it could read', async () => {
     const context = createRecordingContext()
     const { adapter, enrolment } = gateway(context)

@@ -17,6 +17,7 @@ import { SendFailure } from '../sender.ts'
 import { Ceremony, identityOf, verifySignature } from './ceremony.ts'
 import { Member } from './member.ts'
 import { People } from './people.ts'
+import { SentMessages } from './sent.ts'
 
 const terms: EnrolmentTerms = {
   meaning:
@@ -188,7 +189,8 @@ export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpE
         const member = await members.get(id)?.catch(() => undefined)
         const installation = member?.installationId
         await close(id)
-        await member?.forget()
+        // Also where it was not open.
+        await new SentMessages(context.storage, id).forget()
         await remove(id)
         return {
           remote: 'pending',

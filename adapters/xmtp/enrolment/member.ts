@@ -100,11 +100,6 @@ export class Member {
     this.#report('stopped')
   }
 
-  /** Forgets what it kept outside of the database. */
-  async forget(): Promise<void> {
-    await this.#sender.sent.forget()
-  }
-
   /** Never rejects. */
   async #run(): Promise<void> {
     const { signal } = this.#lifetime
