@@ -16,6 +16,19 @@ const texts: [text: string, code: XmtpErrorCode, before: string, stored: string]
     'permanent',
     'permanent',
   ],
+  [
+    '[SignatureError::Invalid] Signature error Signature validation failed',
+    'signature-invalid',
+    'permanent',
+    'permanent',
+  ],
+  // Trouble on the way to a check is no word on the signature.
+  [
+    '[SignatureRequestError::Api] The service is currently unavailable',
+    'unavailable',
+    'retryable',
+    'uncertain',
+  ],
   ['[GroupError::GroupInactive] Group is inactive', 'conversation-inactive', 'permanent', 'permanent'],
   [
     '[StorageError::Platform] PRAGMA key or salt has incorrect value',

@@ -76,7 +76,7 @@ const known: readonly (readonly [RegExp, XmtpErrorCode, string])[] = [
     'The network has left the protocol that this version speaks',
   ],
   [
-    /UnknownSigner|Signature validation failed|SignatureRequestError/i,
+    /UnknownSigner|Signature validation failed|Invalid signature/i,
     'signature-invalid',
     'The signature is not the wallet’s',
   ],

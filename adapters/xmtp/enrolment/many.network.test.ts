@@ -102,7 +102,10 @@ it('a smart account enrols when its contract accepts the signature', async () =>
   const [refused, accepted] = ['a'.repeat(32), 'b'.repeat(32)]
 
   await begin(refused)
-  await expect(complete(refused, '0x1234')).rejects.toMatchObject({ name: 'AdapterError' })
+  await expect(complete(refused, '0x1234')).rejects.toMatchObject({
+    class: 'permanent',
+    remoteCode: 'signature-invalid',
+  })
   sandbox.setContractWallet(address, ({ signature }) => Buffer.from(signature).toString('hex') === '1234')
   await begin(accepted)
   const { address: inboxId } = await complete(accepted, '0x1234')
