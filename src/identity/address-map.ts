@@ -1,11 +1,15 @@
 /** The address map and the routes: where each wallet is reached, and in which order. */
 import { LRUCache } from 'lru-cache'
-import type { IdentityStore, Route, StoredEndpoint } from '../store/port.ts'
+import { isWalletKey } from '../envelope/index.ts'
+import type { IdentityStore, Route, RouteRule, StoredEndpoint } from '../store/port.ts'
 import { IdentityError } from './errors.ts'
 import { ReadThrough } from './read-through.ts'
-import type { Directory, NetworkAddresses } from './types.ts'
+import type { AppliedRule, Directory, NetworkAddresses } from './types.ts'
 
 const CACHED_WALLETS = 10_000
+
+/** Wallets for which a route may have rules of their own. */
+export const MAX_OVERRIDES = 200
 
 /** Longest wait of a fallback route for an acknowledgement, milliseconds. */
 export const MAX_FALLBACK_AFTER_MS = 60 * 60 * 1000
@@ -139,6 +143,14 @@ export function createAddressMap(options: {
     async route(wallet) {
       return (await routes.get(wallet)) ?? defaultRoute
     },
+    async ruleFor(recipient, sender) {
+      const own = await routes.get(recipient)
+      const override = overrideFor(own, sender)
+      if (override) return applied(override, 'override')
+      if (own) return applied(own, 'own')
+      const asked = sender === null ? null : overrideFor(await routes.get(sender), recipient)
+      return asked ? applied(asked, 'sender') : applied(defaultRoute, 'default')
+    },
     async setEndpoint(wallet, input) {
       requireNetwork(networks, input.network)
       const endpoint = await chosenEndpoint(wallet, input)
@@ -169,8 +181,34 @@ function requireNetwork(networks: NetworkAddresses, network: string): void {
   }
 }
 
-/** Returns the route without anything beside its three members. Errors: `route-invalid`, `network-not-enabled`. */
-function checkRoute({ policy, order, fallbackAfterMs }: Route, networks: NetworkAddresses): Route {
+function overrideFor(route: Route | null, peer: string | null): RouteRule | undefined {
+  return route?.overrides?.find((override) => override.peer === peer)
+}
+
+function applied({ policy, order, fallbackAfterMs }: RouteRule, source: AppliedRule['source']): AppliedRule {
+  return { policy, order, fallbackAfterMs, source }
+}
+
+/** Returns the route without anything beside its members. Errors: `route-invalid`, `network-not-enabled`. */
+function checkRoute(route: Route, networks: NetworkAddresses): Route {
+  const rule = checkRule(route, networks)
+  const { overrides = [] } = route
+  if (overrides.length === 0) return rule
+  if (overrides.length > MAX_OVERRIDES)
+    throw invalidRoute(`at most ${MAX_OVERRIDES} wallets have a rule of their own`)
+  if (new Set(overrides.map(({ peer }) => peer)).size !== overrides.length) {
+    throw invalidRoute('each wallet has one override at most')
+  }
+  return {
+    ...rule,
+    overrides: overrides.map((override) => {
+      if (!isWalletKey(override.peer)) throw invalidRoute('the peer of an override is a walletKey')
+      return { peer: override.peer, ...checkRule(override, networks) }
+    }),
+  }
+}
+
+function checkRule({ policy, order, fallbackAfterMs }: RouteRule, networks: NetworkAddresses): RouteRule {
   if (policy !== 'mirror' && policy !== 'fallback') throw invalidRoute('the policy is mirror or fallback')
   const inBounds = fallbackAfterMs >= 0 && fallbackAfterMs <= MAX_FALLBACK_AFTER_MS
   if (!Number.isSafeInteger(fallbackAfterMs) || !inBounds) {

@@ -115,6 +115,7 @@ export function createIdentity(options: IdentityOptions): Identity {
     allEndpoints: addresses.allEndpoints,
     endpoints: addresses.endpoints,
     route: addresses.route,
+    ruleFor: addresses.ruleFor,
     isServed: addresses.isServed,
     servedAmong: addresses.servedAmong,
     deviceStatus: trust.deviceStatus,

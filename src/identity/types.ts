@@ -1,5 +1,5 @@
 /** What the identity part offers to the rest of the gateway. */
-import type { Route, StoredEndpoint, StoredKeyEntry, StoredPrekey } from '../store/port.ts'
+import type { Route, RouteRule, StoredEndpoint, StoredKeyEntry, StoredPrekey } from '../store/port.ts'
 import type { WalletKind } from './caip.ts'
 
 /** A signed-in caller. Object access is decided by `wallet`, never by a path alone. */
@@ -80,6 +80,16 @@ export interface Directory {
   endpoints(wallet: string): Promise<StoredEndpoint[]>
   /** The wallet's own choice, or the configured default. */
   route(wallet: string): Promise<Route>
+  /**
+   * The rule for a message from one wallet to another: the recipient's override for the sender, else the recipient's own route,
+   * else the sender's override for the recipient, else the configured default. `sender` null: nobody is named.
+   */
+  ruleFor(recipient: string, sender: string | null): Promise<AppliedRule>
+}
+
+export interface AppliedRule extends RouteRule {
+  /** `own`: the recipient's route; `override`: its override for the sender; `sender`: the sender's for the recipient. */
+  source: 'own' | 'override' | 'sender' | 'default'
 }
 
 export interface Identity extends DeviceTrust, Directory {

@@ -6,8 +6,7 @@ import { publishItems } from './copies.ts'
 import { encodeTrace, type Frames } from './frames.ts'
 import type { Outbox } from './outbox.ts'
 import type { RelayContext } from './parts.ts'
-import type { Ranking } from './ranking.ts'
-import { planDeliveries } from './route.ts'
+import type { Planner } from './planner.ts'
 
 /** Content types of opaque parcels: a network's own message, or word that one waits at the network. */
 export const PARCEL_TYPE = 'causeway/parcel:1.0'
@@ -50,10 +49,10 @@ export interface Parcels {
 
 export function createParcels(
   context: RelayContext,
-  tools: { frames: Frames; outbox: Outbox; ranking: Ranking },
+  tools: { frames: Frames; outbox: Outbox; planner: Planner },
 ): Parcels {
-  const { store, live, clock, directory, networks, settings } = context
-  const { frames, outbox, ranking } = tools
+  const { store, live, clock, directory, settings } = context
+  const { frames, outbox, planner } = tools
   const budget = createBucket(
     {
       perSecond: settings.mirrorPerSecond ?? PER_SECOND,
@@ -65,14 +64,12 @@ export function createParcels(
 
   /** By the wallet's route, but never back to where it came from: there the wallet has it already. */
   async function plan(id: Uint8Array, wallet: string, source: string): Promise<AcceptRecord['deliveries']> {
-    const [route, endpoints] = await Promise.all([directory.route(wallet), directory.endpoints(wallet)])
-    return planDeliveries({
+    const endpoints = await directory.endpoints(wallet)
+    return planner.plan({
       envelopeId: id,
       wallet,
-      route,
+      sender: null,
       endpoints: endpoints.filter((endpoint) => endpoint.network !== source),
-      networks: networks.names(),
-      ranking,
       heardAt: null,
       now: clock.now(),
     })

@@ -4,8 +4,7 @@ import type { Entry } from './checks.ts'
 import { RelayError } from './errors.ts'
 import { maySendOn } from './loop-guard.ts'
 import type { RelayContext } from './parts.ts'
-import type { Ranking } from './ranking.ts'
-import { planDeliveries } from './route.ts'
+import type { Planner } from './planner.ts'
 
 /** Wallets of `to`, by where they are. */
 export interface Recipients {
@@ -22,9 +21,11 @@ export interface Resolver {
   recipientsOf(entry: Entry): Promise<Recipients>
   /** The deliveries to all of them, by their routes. */
   plan(entry: Entry, recipients: Recipients): Promise<NewDelivery[]>
+  /** Where a wallet is reached. `served`: by this gateway. */
+  endpointsOf(wallet: string, served: boolean): Promise<{ network: string; address: string }[]>
 }
 
-export function createResolver(context: RelayContext, ranking: Ranking): Resolver {
+export function createResolver(context: RelayContext, planner: Pick<Planner, 'plan'>): Resolver {
   const { directory, networks } = context
 
   /** Addresses of a wallet that this gateway does not serve, on networks where its own gateway may hear. */
@@ -36,6 +37,9 @@ export function createResolver(context: RelayContext, ranking: Ranking): Resolve
       return address ? [{ network, address }] : []
     })
   }
+
+  const endpointsOf: Resolver['endpointsOf'] = async (wallet, served) =>
+    served ? directory.endpoints(wallet) : reachable(wallet)
 
   async function recipientsOf({ envelope, inbound }: Entry): Promise<Recipients> {
     const { from, to } = envelope.header
@@ -61,17 +65,12 @@ export function createResolver(context: RelayContext, ranking: Ranking): Resolve
     const native = isHop(envelope.header) ? readHopOrigin(envelope.header).network : null
     const planned = await Promise.all(
       [...here, ...elsewhere].map(async (wallet) => {
-        const [route, endpoints] = await Promise.all([
-          directory.route(wallet),
-          here.includes(wallet) ? directory.endpoints(wallet) : reachable(wallet),
-        ])
-        return planDeliveries({
+        const endpoints = await endpointsOf(wallet, here.includes(wallet))
+        return planner.plan({
           envelopeId: envelope.id,
           wallet,
-          route,
+          sender: envelope.header.from,
           endpoints: endpoints.filter(({ network }) => network !== native),
-          networks: networks.names(),
-          ranking,
           heardAt: inbound ? { network: via, address: inbound.to } : null,
           now: receivedAt,
         })
@@ -80,5 +79,5 @@ export function createResolver(context: RelayContext, ranking: Ranking): Resolve
     return planned.flat()
   }
 
-  return { recipientsOf, plan }
+  return { recipientsOf, plan, endpointsOf }
 }

@@ -11,6 +11,7 @@ import { createMirrorKeeper, type MirrorKeeper } from './mirrors.ts'
 import { createOutbox } from './outbox.ts'
 import { createParcels } from './parcels.ts'
 import type { RelayContext, RelayParts, Vault } from './parts.ts'
+import { createPlanner } from './planner.ts'
 import { createRanking } from './ranking.ts'
 import { createResolver } from './recipients.ts'
 import { createReconciler } from './reconcile.ts'
@@ -68,13 +69,14 @@ export function createRelay(parts: RelayParts): Relay {
     ...parts,
   }
   const { store, networks, clock, observer } = context
-  const ranking = createRanking()
+  const ranking = createRanking(clock)
+  const planner = createPlanner(context, ranking)
   const frames = createFrames(context)
   const sends = context.hop && createHopSends(context, context.hop, frames)
   const outbox = createOutbox(context, frames, ranking, sends, (parcel) => mirrors.isMirrored(parcel))
   const guard = createLoopGuard(context.gateway, store)
   const arrivals = createArrivals(context, { guard, frames, outbox })
-  const resolver = createResolver(context, ranking)
+  const resolver = createResolver(context, planner)
   const acceptor = createAcceptor(context, { guard, arrivals, frames, outbox, resolver })
   const intake =
     context.hop &&
@@ -82,7 +84,7 @@ export function createRelay(parts: RelayParts): Relay {
     createNativeIntake(context, context.hop, { arrivals, frames, outbox, resolver, sends })
   const mirrors: MirrorKeeper = createMirrorKeeper(
     context,
-    createParcels(context, { frames, outbox, ranking }),
+    createParcels(context, { frames, outbox, planner }),
   )
   const journeys = createJourneys(context, outbox)
   const states = new Map<string, AdapterState>()
@@ -110,7 +112,9 @@ export function createRelay(parts: RelayParts): Relay {
     observer.networkState(network, report)
     const before = states.get(network)
     states.set(network, report.state)
-    outbox.connection(network, CONNECTIONS[report.state])
+    const connection = CONNECTIONS[report.state]
+    outbox.connection(network, connection)
+    ranking.connection(network, connection === 'up')
     mirrors.connection(network)
     if (report.state === 'connected' && before !== 'connected') reconciler.connected(network)
   }
@@ -150,6 +154,32 @@ export function createRelay(parts: RelayParts): Relay {
     reconcile: (network, signal) => enter(() => reconciler.walk(network, signal)),
     receipts: (wallet, receipts) => enter(() => journeys.receipts(wallet, receipts)),
     journey: journeys.journey,
+    async explain(envelope, wallets) {
+      const [deliveries, served] = await Promise.all([
+        store.deliveriesOf(envelope.id),
+        context.directory.servedAmong(wallets),
+      ])
+      const { id: envelopeId, receivedAt: at, via, mode } = envelope
+      return Promise.all(
+        wallets.map(async (wallet) => {
+          const planned = {
+            envelopeId,
+            at,
+            via,
+            mode,
+            deliveries: deliveries.filter((one) => one.wallet === wallet),
+          }
+          // A parcel names nobody: its recipient stands in for the sender.
+          const sender = mode === 'opaque' ? null : envelope.from
+          const endpoints = await resolver.endpointsOf(wallet, served.has(wallet))
+          return planner.explain({ wallet, sender, endpoints, planned })
+        }),
+      )
+    },
+    async explainRoute(wallet, sender) {
+      const endpoints = await resolver.endpointsOf(wallet, await context.directory.isServed(wallet))
+      return planner.explain({ wallet, sender, endpoints, planned: null })
+    },
     replay: (deliveryId) =>
       enter(async () => {
         const delivery = await store.getDelivery(deliveryId)

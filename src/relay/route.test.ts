@@ -1,15 +1,13 @@
 import { expect, test } from 'vitest'
-import { createRanking } from './ranking.ts'
-import { type PlanInput, planDeliveries, transactionIdOf } from './route.ts'
+import { orderOf, type PlanInput, planDeliveries, transactionIdOf } from './route.ts'
 
 const envelopeId = new Uint8Array(32).fill(7)
 const base: PlanInput = {
   envelopeId,
   wallet: 'eip155:*:0x0000000000000000000000000000000000000001',
-  route: { policy: 'mirror', order: ['waku', 'xmtp'], fallbackAfterMs: 1_000 },
+  rule: { policy: 'mirror', fallbackAfterMs: 1_000 },
+  order: ['waku', 'xmtp', 'trtc'],
   endpoints: ['xmtp', 'waku', 'trtc', 'gone'].map((network) => ({ network, address: `${network}-address` })),
-  networks: ['waku', 'xmtp', 'trtc'],
-  ranking: createRanking(),
   heardAt: null,
   now: 5_000,
 }
@@ -21,7 +19,26 @@ const brief = (input: Partial<PlanInput>) =>
     notBefore,
   ])
 
-test('mirror: all are due, in the order of the route, the networks that it does not name last', () => {
+test('the order of the route comes first, the networks that it does not name last, those that do not run not at all', () => {
+  const rank = () => expect.unreachable()
+  expect(orderOf({ order: ['push', 'waku'] }, ['xmtp', 'waku', 'trtc'], rank)).toEqual({
+    networks: ['waku', 'trtc', 'xmtp'],
+    ranked: null,
+  })
+})
+
+test('a ranked order is asked for with the fast transport first', () => {
+  const standing = { connected: true, quiet: true, latencyMs: null, stability: null, score: 0 }
+  const rank = (networks: readonly string[]) => ({
+    order: networks.map((network) => ({ ...standing, network })),
+    probed: null,
+  })
+  const { networks, ranked } = orderOf({ order: 'ranked' }, ['xmtp', 'waku', 'trtc'], rank)
+  expect(networks).toEqual(['trtc', 'xmtp', 'waku'])
+  expect(ranked?.order).toHaveLength(3)
+})
+
+test('mirror: all are due, in the order given', () => {
   expect(brief({})).toEqual([
     ['waku', 'pending', 0, null],
     ['xmtp', 'pending', 0, null],
@@ -29,13 +46,8 @@ test('mirror: all are due, in the order of the route, the networks that it does 
   ])
 })
 
-test('without an order the fast transport is dispatched first', () => {
-  const route = { policy: 'mirror', order: 'ranked', fallbackAfterMs: 0 } as const
-  expect(brief({ route }).map(([network]) => network)).toEqual(['trtc', 'waku', 'xmtp'])
-})
-
 test('fallback: the first is due, the others stand by, one after the other', () => {
-  expect(brief({ route: { ...base.route, policy: 'fallback' } })).toEqual([
+  expect(brief({ rule: { ...base.rule, policy: 'fallback' } })).toEqual([
     ['waku', 'pending', 0, null],
     ['xmtp', 'standby', 1, 6_000],
     ['trtc', 'standby', 2, 7_000],
@@ -54,26 +66,14 @@ test('the endpoint at which it was heard has it; only the same network and addre
 })
 
 test('fallback: what stands behind the endpoint that has it is not planned', () => {
-  const route = { ...base.route, policy: 'fallback' as const }
-  expect(brief({ route, heardAt: { network: 'xmtp', address: 'xmtp-address' } })).toEqual([
+  const rule = { ...base.rule, policy: 'fallback' as const }
+  expect(brief({ rule, heardAt: { network: 'xmtp', address: 'xmtp-address' } })).toEqual([
     ['waku', 'pending', 0, null],
     ['xmtp', 'acknowledged', 1, null],
   ])
-  expect(brief({ route, heardAt: { network: 'waku', address: 'waku-address' } })).toEqual([
+  expect(brief({ rule, heardAt: { network: 'waku', address: 'waku-address' } })).toEqual([
     ['waku', 'acknowledged', 0, null],
   ])
-})
-
-test('ranked: slow and failing networks move back, unknown ones are tried first', () => {
-  const ranking = createRanking()
-  for (let sample = 0; sample < 10; sample++) {
-    ranking.succeeded('trtc', 900)
-    ranking.succeeded('waku', 100)
-    ranking.failed('waku')
-    ranking.succeeded('xmtp', 200)
-  }
-  expect(ranking.order(['trtc', 'waku', 'xmtp'])).toEqual(['xmtp', 'trtc', 'waku'])
-  expect(ranking.order(['trtc', 'push'])).toEqual(['push', 'trtc'])
 })
 
 test('transaction ids are 32 hex characters that follow from envelope, network and address', () => {

@@ -1,6 +1,6 @@
 import { H, toHex } from '../envelope/index.ts'
-import type { NewDelivery, Route, StoredEndpoint } from '../store/port.ts'
-import type { Ranking } from './ranking.ts'
+import type { NewDelivery, RouteRule, StoredEndpoint } from '../store/port.ts'
+import type { RankedChoice } from './ranking.ts'
 
 /**
  * Transaction id of a delivery: 32 lower-case hex characters that follow from the envelope, the network and the address
@@ -16,16 +16,33 @@ const FIRST_BY_DEFAULT = 'trtc'
 export interface PlanInput {
   envelopeId: Uint8Array
   wallet: string
-  route: Route
-  /** Where the wallet is reached. Endpoints on networks that are not in `networks` are left out. */
+  rule: Pick<RouteRule, 'policy' | 'fallbackAfterMs'>
+  /** Networks that run here, best first; see {@link orderOf}. */
+  order: readonly string[]
+  /** Where the wallet is reached. Endpoints on networks that do not run here are left out. */
   endpoints: Pick<StoredEndpoint, 'network' | 'address'>[]
-  /** Names of the networks that run here, in the configured order. */
-  networks: readonly string[]
-  ranking: Ranking
   /** Network and address at which the frame was heard: that endpoint has it already. */
   heardAt: { network: string; address: string | null } | null
   /** Unix milliseconds. */
   now: number
+}
+
+/** The running networks in the order in which a rule uses them. `ranked`: how a ranked order came about. */
+export function orderOf(
+  { order }: Pick<RouteRule, 'order'>,
+  networks: readonly string[],
+  rank: (networks: readonly string[]) => RankedChoice,
+): { networks: string[]; ranked: RankedChoice | null } {
+  const byDefault = networks.toSorted(
+    (left, right) => Number(right === FIRST_BY_DEFAULT) - Number(left === FIRST_BY_DEFAULT),
+  )
+  if (order === 'ranked') {
+    const ranked = rank(byDefault)
+    return { networks: ranked.order.map(({ network }) => network), ranked }
+  }
+  // A network that the route does not name comes last: an endpoint is left out by disabling it, not by silence.
+  const named = [...new Set([...order, ...byDefault])]
+  return { networks: named.filter((network) => networks.includes(network)), ranked: null }
 }
 
 /**
@@ -36,12 +53,13 @@ export interface PlanInput {
  * behind it in a fallback route are not needed, the ones before it are preferred by the wallet and get their one chance.
  */
 export function planDeliveries(input: PlanInput): NewDelivery[] {
-  const { envelopeId, wallet, route, heardAt, now } = input
+  const { envelopeId, wallet, rule, order, endpoints, heardAt, now } = input
   const deliveries: NewDelivery[] = []
   let rank = 0
-  for (const { network, address } of inOrder(input)) {
+  const inOrder = order.flatMap((network) => endpoints.filter((endpoint) => endpoint.network === network))
+  for (const { network, address } of inOrder) {
     const present = heardAt !== null && network === heardAt.network && address === heardAt.address
-    const fallback = route.policy === 'fallback'
+    const fallback = rule.policy === 'fallback'
     const standby = fallback && rank > 0 && !present
     deliveries.push({
       wallet,
@@ -50,19 +68,9 @@ export function planDeliveries(input: PlanInput): NewDelivery[] {
       transactionId: transactionIdOf(envelopeId, network, address),
       state: present ? 'acknowledged' : standby ? 'standby' : 'pending',
       rank: fallback ? rank++ : 0,
-      notBefore: standby ? now + route.fallbackAfterMs * (rank - 1) : null,
+      notBefore: standby ? now + rule.fallbackAfterMs * (rank - 1) : null,
     })
     if (fallback && present) break
   }
   return deliveries
-}
-
-function inOrder({ route, endpoints, networks, ranking }: PlanInput): PlanInput['endpoints'] {
-  const byDefault = networks.toSorted(
-    (left, right) => Number(right === FIRST_BY_DEFAULT) - Number(left === FIRST_BY_DEFAULT),
-  )
-  const named = route.order === 'ranked' ? ranking.order(byDefault) : route.order
-  // A network that the route does not name comes last: an endpoint is left out by disabling it, not by silence.
-  const order = [...new Set([...named, ...byDefault])].filter((network) => networks.includes(network))
-  return order.flatMap((network) => endpoints.filter((endpoint) => endpoint.network === network))
 }

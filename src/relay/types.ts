@@ -9,7 +9,9 @@ import type {
   OpaqueInbound,
   StateReport,
 } from '../adapter/index.ts'
-import type { Checkpoint, Delivery, DeliveryState, InboxItem } from '../store/port.ts'
+import type { AppliedRule } from '../identity/types.ts'
+import type { Checkpoint, Delivery, DeliveryState, InboxItem, StoredEnvelope } from '../store/port.ts'
+import type { Standing } from './ranking.ts'
 
 export interface Relay {
   /** Loads open deliveries, starts the lanes and timers. */
@@ -35,6 +37,44 @@ export interface Relay {
   /** Sends a dead or superseded delivery again. */
   replay(deliveryId: number): Promise<Delivery>
   journey(id: Uint8Array): Promise<{ checkpoints: Checkpoint[]; deliveries: Delivery[] }>
+  /** Why an envelope goes where it goes, for each of the wallets. */
+  explain(envelope: StoredEnvelope, wallets: readonly string[]): Promise<RouteExplanation[]>
+  /** Where a message to a wallet would go now. `sender`: the wallet that it would be from. */
+  explainRoute(wallet: string, sender: string | null): Promise<RouteExplanation>
+}
+
+/** Why the deliveries of an envelope to one wallet are those that they are. */
+export interface RouteExplanation extends AppliedRule {
+  wallet: string
+  /** When the deliveries were planned, Unix milliseconds. */
+  plannedAt: number
+  /**
+   * The rule and the measurements are those of then. Otherwise they are those of now: routes may have changed, and ranked choices
+   * are remembered for the last 10,000 plans of this run of the gateway.
+   */
+  isExact: boolean
+  /** In the order in which networks were, or would be, used; those that are not used come last. */
+  steps: RouteStep[]
+}
+
+export interface RouteStep {
+  network: string
+  /**
+   * `copy`: one of a mirror route. `first`, `standby`: of a fallback route. `heard-there`: the message came over this endpoint.
+   * `origin`: a native or opaque message of this network. `not-needed`: a network before it has the message.
+   * `no-endpoint`: the wallet has no enabled address there.
+   */
+  use: 'copy' | 'first' | 'standby' | 'heard-there' | 'origin' | 'not-needed' | 'no-endpoint'
+  /**
+   * Why it stands in this place. `named`, `not-named`: by the order of the route. `ranked`: by its score. `quiet`: hardly
+   * measured lately. `probed`: put first to be measured. `not-connected`: put last.
+   */
+  place: 'named' | 'not-named' | 'ranked' | 'quiet' | 'probed' | 'not-connected'
+  /** What was measured; null where the order does not depend on it. */
+  standing: Standing | null
+  /** State of the delivery now, and its reason; null without one. */
+  state: DeliveryState | null
+  reason: string | null
 }
 
 /** Opaque mirroring: what wallets asked to have mirrored. Each wallet has at most one registration for a network. */

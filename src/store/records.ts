@@ -69,12 +69,23 @@ export interface StoredEndpoint {
   updatedAt: number
 }
 
-export interface Route {
+export interface RouteRule {
   policy: 'mirror' | 'fallback'
   /** Networks in order of preference, or by measured latency and stability. */
   order: string[] | 'ranked'
   /** `fallback`: milliseconds without an acknowledgement after which the next network is tried too. */
   fallbackAfterMs: number
+}
+
+/** How messages reach a wallet. */
+export interface Route extends RouteRule {
+  /** Rules for what is exchanged with single wallets. Absent: none. */
+  overrides?: RouteOverride[]
+}
+
+export interface RouteOverride extends RouteRule {
+  /** walletKey */
+  peer: string
 }
 
 /** An enrolment before the network has confirmed it. */
