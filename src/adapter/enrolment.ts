@@ -13,6 +13,11 @@ export interface EnrolmentFacet {
   /** What a wallet agrees to. The same for every enrolment of this adapter. */
   readonly terms: EnrolmentTerms
   /**
+   * Terms of an enrolment for notifications alone: nothing is handed over, no message of the wallet's is read, and `send`
+   * refuses. Absent where the network has no notifications. A wallet has one enrolment on a network, of one kind or the other.
+   */
+  readonly notifications?: EnrolmentTerms
+  /**
    * Prepares a client of the wallet's and answers what the wallet has to sign. What it needs until `complete` stays in this
    * process: a restart ends it, and files that a crash left are the adapter's to remove when it starts.
    * Rejects with `permanent` when the network will not have this wallet, e.g. because it has too many clients.
@@ -80,6 +85,8 @@ export interface EnrolmentRequest {
   /** walletKey */
   wallet: string
   account: EnrolledAccount
+  /** Which of the facet's terms the wallet has agreed to. Absent: `messages`. */
+  covers?: 'messages' | 'notifications'
   /** 32 random bytes of this enrolment alone, e.g. for the key of a local database. Kept by the gateway, wrapped. */
   secret: Uint8Array
 }

@@ -33,6 +33,8 @@ export interface EnrolmentTermsInfo {
   /** `key`: the wallet's own key on the network is handed over to the gateway. */
   handover: 'none' | 'key'
   groups: boolean
+  /** What it means to enrol for notifications alone; null where the network has none. */
+  notifications: { meaning: string } | null
 }
 
 export interface BegunEnrolment {
@@ -61,14 +63,21 @@ export interface EnrolmentInfo {
   endedAt: number | null
 }
 
+export interface BeginOptions {
+  /** How long the consent lasts, milliseconds. Default: a year. */
+  lifeMs?: number
+  /** `notifications`: nothing is handed over, and no message is read or sent. Default: `messages`. */
+  covers?: 'messages' | 'notifications'
+}
+
 export interface Enrolments {
   /** What enrolling on a network means. Null: the gateway has no hop mode there. */
   terms(network: string): Promise<EnrolmentTermsInfo | null>
   /**
-   * Signs the consent with this device and asks for the text that the wallet has to sign. Show `terms.meaning` to the owner of
-   * the wallet before.
+   * Signs the consent with this device and asks for the text that the wallet has to sign. Show `terms.meaning` (for
+   * notifications alone `terms.notifications.meaning`) to the owner of the wallet before.
    */
-  begin(network: string, options?: { lifeMs?: number }): Promise<BegunEnrolment>
+  begin(network: string, options?: BeginOptions): Promise<BegunEnrolment>
   /**
    * Completes it, with a signature of the wallet; default: the signer's over the text. `handover`: the wallet's key on the
    * network, where the terms ask for it; it is sealed to the gateway here.
@@ -146,10 +155,13 @@ export function createEnrolments(options: {
 
   return {
     terms,
-    async begin(network, { lifeMs = CONSENT_LIFE_MS } = {}) {
+    async begin(network, { lifeMs = CONSENT_LIFE_MS, covers = 'messages' } = {}) {
       await options.ensure()
       const [gateway, agreed] = await Promise.all([gatewayKeys(), terms(network)])
-      if (!agreed) throw new ClientError('hop-unsupported', 'The gateway has no hop mode on this network')
+      const meaning = covers === 'messages' ? agreed?.meaning : agreed?.notifications?.meaning
+      if (!agreed || meaning === undefined) {
+        throw new ClientError('hop-unsupported', `The gateway takes no ${covers} for wallets on this network`)
+      }
       const issuedAt = now()
       const { bytes, signature } = await signConsent(
         {
@@ -160,7 +172,7 @@ export function createEnrolments(options: {
           device: keyring.device.publicKey,
           issuedAt,
           expiresAt: issuedAt + lifeMs,
-          meaning: meaningHash(agreed.meaning),
+          meaning: meaningHash(meaning),
         },
         signerFromDeviceKey(keyring.device.privateKey),
       )

@@ -4,12 +4,15 @@ import {
   type EnrolledAccount,
   type EnrolmentFacet,
   type EnrolmentRevocation,
+  type EnrolmentTerms,
   type StateReport,
 } from '../adapter/index.ts'
-import { EnvelopeError, openSecret, toHex } from '../envelope/index.ts'
+import { EnvelopeError, equalBytes, openSecret, toHex } from '../envelope/index.ts'
 import {
   consentHash,
+  decodeConsent,
   IdentityError,
+  meaningHash,
   parseAccount,
   type SignedConsent,
   walletKind,
@@ -33,7 +36,7 @@ interface Begun {
   account: EnrolledAccount
   signed: SignedConsent
   device: Uint8Array
-  meaning: string
+  terms: EnrolmentTerms
   secret: Uint8Array
   consentUntil: number
   expiresAt: number
@@ -93,9 +96,9 @@ export function createEnrolments(parts: EnrolmentParts): Enrolments {
 
   async function begin(...[session, network, signed, signal]: Parameters<Enrolments['begin']>) {
     const facet = facetOf(network)
-    const { meaning } = facet.terms
     const now = clock.now()
-    const expected = { session, gateway, network, meaning, now }
+    const terms = termsOf(facet, signed)
+    const expected = { session, gateway, network, meaning: terms.meaning, now }
     const consent = await requireConsent(signed, expected, parts.verify)
     await forgetOverdue()
     const used = toHex(consentHash(signed.bytes))
@@ -121,7 +124,7 @@ export function createEnrolments(parts: EnrolmentParts): Enrolments {
       account: accountOf(session),
       signed,
       device: consent.device,
-      meaning,
+      terms,
       secret: random.bytes(SECRET_BYTES),
       consentUntil: consent.expiresAt,
       expiresAt: now + settings.completeWithinMs,
@@ -131,7 +134,8 @@ export function createEnrolments(parts: EnrolmentParts): Enrolments {
     begun.set(id, entry)
     try {
       const { wallet, account, secret } = entry
-      const { text } = await facet.begin({ id, wallet, account, secret }, signal)
+      const covers = terms === facet.notifications ? 'notifications' : 'messages'
+      const { text } = await facet.begin({ id, wallet, account, covers, secret }, signal)
       return { id, network, text, expiresAt: entry.expiresAt }
     } catch (error) {
       await cancel(id, entry)
@@ -139,17 +143,12 @@ export function createEnrolments(parts: EnrolmentParts): Enrolments {
     }
   }
 
-  async function openHandover(
-    id: string,
-    { network, wallet }: Begun,
-    sealed: Uint8Array | null,
-    facet: EnrolmentFacet,
-  ) {
-    if ((facet.terms.handover === 'key') !== (sealed !== null)) {
+  async function openHandover(id: string, { network, wallet, terms }: Begun, sealed: Uint8Array | null) {
+    if ((terms.handover === 'key') !== (sealed !== null)) {
       const what = sealed
         ? 'takes no key of the wallet’s'
         : 'needs a key of the wallet’s, sealed to this gateway'
-      throw new EnrolmentError('enrolment-handover-invalid', `This network ${what}`)
+      throw new EnrolmentError('enrolment-handover-invalid', `This enrolment ${what}`)
     }
     if (sealed === null) return null
     try {
@@ -177,7 +176,7 @@ export function createEnrolments(parts: EnrolmentParts): Enrolments {
     }
     entry.completing = true
     try {
-      const handover = await openHandover(id, entry, completion.handover, facet)
+      const handover = await openHandover(id, entry, completion.handover)
       const active = await join(id, entry, facet, { ...completion, handover }, signal)
       begun.delete(id)
       entry.secret.fill(0)
@@ -208,7 +207,7 @@ export function createEnrolments(parts: EnrolmentParts): Enrolments {
       secret: custody.wrap(entry.secret, { id, network }),
       consent: encodeConsentRecord(entry.signed),
       consentHash: consentHash(entry.signed.bytes),
-      meaning: entry.meaning,
+      meaning: entry.terms.meaning,
       expiresAt: entry.consentUntil,
       createdAt: clock.now(),
     }
@@ -349,6 +348,13 @@ export function createEnrolments(parts: EnrolmentParts): Enrolments {
       begun.clear()
     },
   }
+}
+
+/** The terms that the consent names; where it names none of the network's, it is refused for the first. */
+function termsOf({ terms, notifications }: EnrolmentFacet, { bytes }: SignedConsent): EnrolmentTerms {
+  const { meaning } = decodeConsent(bytes)
+  const isLighter = notifications && equalBytes(meaning, meaningHash(notifications.meaning))
+  return isLighter ? notifications : terms
 }
 
 function accountOf({ wallet, account }: Session): EnrolledAccount {

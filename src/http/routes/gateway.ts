@@ -38,6 +38,10 @@ const networkStatusSchema = z
         meaning: z.string().openapi({ description: 'What a wallet agrees to that enrols.' }),
         handover: z.enum(['none', 'key']),
         groups: z.boolean(),
+        notifications: z
+          .object({ meaning: z.string() })
+          .nullable()
+          .openapi({ description: 'What a wallet agrees to that enrols for notifications alone.' }),
       })
       .nullable()
       .openapi({ description: 'Hop mode on this network; null where there is none.' }),
@@ -156,8 +160,11 @@ export function registerGateway(app: App): void {
   app.openapi(networkList, (context) => {
     const { networks, enrolments } = context.get('services')
     const termsOf = (network: string) => {
-      const terms = enrolments && networks.get(network)?.adapter.enrolment?.terms
-      return terms ? { meaning: terms.meaning, handover: terms.handover, groups: terms.groups } : null
+      const facet = enrolments && networks.get(network)?.adapter.enrolment
+      if (!facet) return null
+      const { meaning, handover, groups } = facet.terms
+      const notifications = facet.notifications ? { meaning: facet.notifications.meaning } : null
+      return { meaning, handover, groups, notifications }
     }
     const list = networks.list().map((status) => ({
       network: status.network,
