@@ -6,8 +6,12 @@ import { didOfAddress } from './did.ts'
 import { PushError } from './errors.ts'
 import type { Profiles } from './profiles.ts'
 import type { RestClient } from './rest.ts'
+import type { SdkHost } from './sdk/host.ts'
 import type { Opened } from './sdk/protocol.ts'
-import { type SdkThread, startSdkThread, type Transport } from './sdk/thread.ts'
+import type { SdkAccount, SdkThread, Transport } from './sdk/thread.ts'
+
+/** Name of the gateway's own account in the thread. */
+const OWN = ''
 
 /** Accounts remembered as having a chat with the gateway. */
 const REMEMBERED_THREADS = 100_000
@@ -25,7 +29,8 @@ export interface Account {
   open(message: Record<string, unknown>, signal: AbortSignal): Promise<Opened>
   /** There is a chat with this account. */
   hasThread(did: string): boolean
-  close(): Promise<void>
+  /** The thread has to be closed with it: it keeps the key. */
+  lock(): void
 }
 
 /** The DID of a private key in hexadecimal digits, with or without `0x`. */
@@ -35,47 +40,44 @@ export function didOfKey(walletKey: string): string {
 
 export function createAccount(
   config: PushConfig,
-  parts: { did: string; rest: RestClient; profiles: Profiles },
+  parts: { did: string; rest: RestClient; profiles: Profiles; host: SdkHost },
 ): Account {
-  const { did, rest, profiles } = parts
+  const { did, rest, profiles, host } = parts
   const threads = boundedSet(REMEMBERED_THREADS)
   const transportFor = createBridge({ own: did, rest, profiles, threads })
+  /** The thread in which the key is open. */
   let thread: SdkThread | null = null
-  let unlocked = false
+  const isUnlocked = () => thread !== null && !thread.ended.aborted
 
   /** Ends with the signal, whatever the SDK still does; its calls are refused from then on. */
   function within<Value>(
     purpose: Purpose,
     signal: AbortSignal,
-    work: (thread: SdkThread, transport: Transport) => Promise<Value>,
+    work: (sdk: SdkAccount, transport: Transport) => Promise<Value>,
   ): Promise<Value> {
-    if (!thread || !unlocked || thread.ended.aborted) {
+    if (!thread || thread.ended.aborted) {
       return Promise.reject(new PushError('not-connected', 'The Push account is not open yet'))
     }
-    return orAborted(work(thread, transportFor(purpose, signal)), signal)
+    return orAborted(work(thread.account(OWN), transportFor(purpose, signal)), signal)
   }
 
   return {
     did,
     async unlock(signal) {
-      if (thread?.ended.aborted) {
-        thread = null
-        unlocked = false
-      }
-      if (unlocked) return
-      thread ??= startSdkThread()
+      if (isUnlocked()) return
+      const started = host.start()
       const { environment, walletKey, createProfile } = config
       const transport = transportFor({ kind: 'unlock', mayCreate: createProfile }, signal)
-      await orAborted(thread.unlock({ environment, walletKey }, transport), signal)
+      await orAborted(started.account(OWN).unlock({ environment, walletKey }, transport), signal)
       // Verified and pinned, like everyone's.
       await profiles.lookUp(did, signal)
-      unlocked = true
+      thread = started
     },
-    isUnlocked: () => unlocked && thread !== null && !thread.ended.aborted,
+    isUnlocked,
     ended: () => thread?.ended ?? AbortSignal.abort(),
     send(to, content, onLeave, signal) {
-      return within({ kind: 'send', to, onLeave }, signal, async (sdk, transport) => {
-        const cid = await sdk.send(to, content, transport)
+      return within({ kind: 'send', to, group: null, onLeave }, signal, async (sdk, transport) => {
+        const cid = await sdk.send(to, { type: 'Text', content }, transport)
         threads.add(to)
         return cid
       })
@@ -85,11 +87,8 @@ export function createAccount(
     open: (message, signal) =>
       within({ kind: 'open' }, signal, (sdk, transport) => sdk.open(message, transport)),
     hasThread: (peer) => threads.has(peer),
-    async close() {
-      const closing = thread
+    lock() {
       thread = null
-      unlocked = false
-      await closing?.close()
     },
   }
 }

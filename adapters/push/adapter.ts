@@ -21,6 +21,7 @@ import { createIntake } from './intake.ts'
 import { createProfiles } from './profiles.ts'
 import { createReader } from './reader.ts'
 import { createRestClient } from './rest.ts'
+import { createSdkHost } from './sdk/host.ts'
 
 /** Transactions remembered, to know how far back to look for an uncertain one. */
 const REMEMBERED_TRANSACTIONS = 20_000
@@ -37,7 +38,8 @@ export function createPushAdapter(config: PushConfig, context: AdapterContext): 
     observe: (error) => connection.observe(error),
   })
   const profiles = createProfiles({ rest, storage, clock, log, cacheMs: config.profileCacheMs })
-  const account = createAccount(config, { did, rest, profiles })
+  const host = createSdkHost()
+  const account = createAccount(config, { did, rest, profiles, host })
   const chain = createChain(rest)
   const reader = createReader(account, log)
   const connection = createConnection({
@@ -155,7 +157,8 @@ export function createPushAdapter(config: PushConfig, context: AdapterContext): 
     async stop() {
       await connection.stop()
       await intake.stop()
-      await account.close()
+      account.lock()
+      await host.close()
     },
     capabilities: () => capabilities,
     send,

@@ -3,22 +3,26 @@
  * plaintext. Everything else is refused before it leaves.
  */
 import { z } from 'zod'
-import { TEXT_PREFIX } from './carriage.ts'
 import { canonicalDid } from './did.ts'
 import { PushError } from './errors.ts'
+import { createGroupCalls } from './group-calls.ts'
 import type { Profiles } from './profiles.ts'
 import { type HttpAnswer, type HttpCall, type RestClient, refusal } from './rest.ts'
 import type { Transport } from './sdk/thread.ts'
 
 export type Purpose =
   | { kind: 'unlock'; mayCreate: boolean }
-  /** `onLeave` is called just before the message goes out. */
-  | { kind: 'send'; to: string; onLeave(): void }
+  /** `to`: a DID, or the id of `group`. `onLeave` is called just before the message goes out. */
+  | { kind: 'send'; to: string; group: GroupVisibility | null; onLeave(): void }
+  /** `from`: a DID, or the id of a group that the account is invited to. */
   | { kind: 'accept'; from: string }
   | { kind: 'open' }
 
+/** Messages of public groups are not encrypted, those of private ones are. */
+export type GroupVisibility = 'public' | 'private'
+
 export interface BridgeOptions {
-  /** The gateway's DID. */
+  /** DID of the account whose calls these are. */
   own: string
   rest: RestClient
   profiles: Profiles
@@ -26,20 +30,38 @@ export interface BridgeOptions {
   threads: Pick<Set<string>, 'has' | 'add'>
 }
 
+/** What the SDK's cipher (CryptoJS, AES with a passphrase) begins with: `Salted__` in base64. */
+const ciphertext = z.string().startsWith('U2FsdGVk')
+const addressed = { fromDID: z.string(), toDID: z.string() }
 const encryptedMessage = z.looseObject({
-  fromDID: z.string(),
-  toDID: z.string(),
+  ...addressed,
   encType: z.literal('pgp'),
-  messageObj: z.string().refine((text) => !text.includes(TEXT_PREFIX)),
-  messageContent: z.string().refine((text) => !text.includes(TEXT_PREFIX)),
+  messageObj: ciphertext,
+  messageContent: ciphertext,
   encryptedSecret: z.string().min(1),
 })
+const sessionMessage = z.looseObject({
+  ...addressed,
+  encType: z.literal('pgpv1:group'),
+  messageObj: ciphertext,
+  messageContent: ciphertext,
+  sessionKey: z.string().min(1),
+})
+const publicMessage = z.looseObject({ ...addressed, encType: z.literal('PlainText') })
+/** What the SDK may send, by where it goes. */
+const sendable = {
+  direct: encryptedMessage,
+  private: z.union([encryptedMessage, sessionMessage]),
+  public: publicMessage,
+}
 const hashSchema = z.looseObject({ threadHash: z.string().nullish() })
 const acceptSchema = z.looseObject({ fromDID: z.string(), toDID: z.string() })
 const newProfile = z.looseObject({ did: z.string(), publicKey: z.string().min(1) })
 
 /** Makes the transport of one task. */
 export function createBridge({ own, rest, profiles, threads }: BridgeOptions) {
+  const groupCalls = createGroupCalls({ own, made, profiles })
+
   async function made(call: HttpCall, signal: AbortSignal): Promise<HttpAnswer> {
     const answer = await rest.call(call, signal)
     if (answer.status >= 400) throw refusal(answer)
@@ -55,7 +77,7 @@ export function createBridge({ own, rest, profiles, threads }: BridgeOptions) {
       if (purpose.kind === 'unlock' && purpose.mayCreate && !(await profiles.isPinned(own))) {
         return firstProfile(signal)
       }
-      throw new PushError('profile-missing', 'The Push service has no profile of the gateway’s wallet')
+      throw new PushError('profile-missing', 'The Push service has no profile of the account’s wallet')
     }
   }
 
@@ -79,7 +101,7 @@ export function createBridge({ own, rest, profiles, threads }: BridgeOptions) {
   }
 
   function send(purpose: Extract<Purpose, { kind: 'send' }>, call: HttpCall, signal: AbortSignal) {
-    const message = encryptedMessage.safeParse(call.body)
+    const message = sendable[purpose.group ?? 'direct'].safeParse(call.body)
     if (!message.success || message.data.fromDID !== own || message.data.toDID !== purpose.to) {
       throw new PushError('plaintext-refused', 'The Push SDK did not encrypt the message as it should')
     }
@@ -92,6 +114,8 @@ export function createBridge({ own, rest, profiles, threads }: BridgeOptions) {
     const { method, path } = call
     const asked = method === 'GET' ? canonicalDid(after(path, '/v2/users/?caip10=')) : null
     if (asked) return profileOf(asked, purpose, signal)
+    const forGroup = groupCalls(purpose, call, signal)
+    if (forGroup) return forGroup
     const peer = /^\/v1\/chat\/users\/[^/]+\/conversations\/([^/]+)\/hash$/.exec(path)?.[1]
     if (method === 'GET' && peer && purpose.kind === 'send') {
       return threadWith(decodeURIComponent(peer), call, signal)
@@ -101,7 +125,9 @@ export function createBridge({ own, rest, profiles, threads }: BridgeOptions) {
     }
     if (method === 'PUT' && path === '/v1/chat/request/accept' && purpose.kind === 'accept') {
       const body = acceptSchema.safeParse(call.body).data
-      if (body?.fromDID === purpose.from && body.toDID === own) return made(call, signal)
+      const [asker, answerer] =
+        canonicalDid(purpose.from) === null ? [own, purpose.from] : [purpose.from, own]
+      if (body?.fromDID === asker && body.toDID === answerer) return made(call, signal)
     }
     if (method === 'POST' && path === '/v2/users/' && purpose.kind === 'unlock' && purpose.mayCreate) {
       if (newProfile.safeParse(call.body).data?.did === own) return made(call, signal)

@@ -23,6 +23,20 @@ export type PushErrorCode =
   | 'profile-missing'
   /** The gateway's profile is there, but its key does not open with this wallet. */
   | 'profile-locked'
+  /** What was handed over is not the key of this wallet's profile. */
+  | 'handover-invalid'
+  /** The signature is not the wallet's over the text that it was given. */
+  | 'signature-invalid'
+  /** No such enrolment waits for a signature here. */
+  | 'enrolment-unknown'
+  /** The profile has other keys now than the one that was handed over. */
+  | 'key-replaced'
+  /** Push has no message of this kind. */
+  | 'content-invalid'
+  /** There is no such conversation, or the account is not in it. */
+  | 'conversation-unknown'
+  /** Push knows no account of this kind of wallet. */
+  | 'address-invalid'
   /** The SDK failed, or asked for something that the adapter does not let it have. */
   | 'sdk-failed'
   /** The thread of the SDK ended. */
@@ -78,6 +92,13 @@ function classOf({ code, status }: PushError, left: boolean): AdapterErrorClass 
     case 'key-unverified':
     case 'key-reverted':
     case 'plaintext-refused':
+    case 'handover-invalid':
+    case 'signature-invalid':
+    case 'enrolment-unknown':
+    case 'key-replaced':
+    case 'content-invalid':
+    case 'conversation-unknown':
+    case 'address-invalid':
       return 'permanent'
     case 'profile-locked':
       return 'auth'

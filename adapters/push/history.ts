@@ -116,8 +116,8 @@ export function createHistory(options: HistoryOptions): History {
       for await (const message of chain.backwards(threadHash, signal)) {
         if (message.timestamp !== null && message.timestamp < firstAttempt - CLOCK_SKEW_MS) return null
         if (message.fromDID !== account.did || message.encType !== 'pgp') continue
-        const { content } = await account.open(message, signal)
-        if (content === text) return { remoteIds: [message.cid] }
+        const { object } = await account.open(message, signal)
+        if (object?.content === text) return { remoteIds: [message.cid] }
       }
       return null
     },

@@ -54,8 +54,9 @@ export function createReader(account: Account, log: AdapterLog): Reader {
         return omit(message, 'badly-signed')
       }
       try {
-        const { content, reason } = await account.open(message, signal)
+        const { object, reason } = await account.open(message, signal)
         if (reason !== null) return omit(message, reason)
+        const content = object?.content
         const frame = typeof content === 'string' ? decodeText(content) : null
         if (!frame) return omit(message, 'not-a-frame')
         return {

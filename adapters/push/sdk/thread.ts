@@ -2,21 +2,30 @@
 import { Worker } from 'node:worker_threads'
 import { PushError } from '../errors.ts'
 import type { HttpAnswer, HttpCall } from '../rest.ts'
-import type { FromThread, Opened, Task, ToThread } from './protocol.ts'
+import type { FromThread, Opened, SdkMessage, Task, ToThread } from './protocol.ts'
 
 /** Decides about an HTTP call of the SDK, and makes it. What it rejects with is also what the task is told to fail with. */
 export type Transport = (call: HttpCall) => Promise<HttpAnswer>
 
 export interface SdkThread {
-  /** Rejects with `profile-locked` when the key does not open with this wallet. */
-  unlock(account: { environment: string; walletKey: string }, transport: Transport): Promise<void>
-  /** Resolves with the message's cid. */
-  send(to: string, content: string, transport: Transport): Promise<string>
-  accept(from: string, transport: Transport): Promise<void>
-  open(message: Record<string, unknown>, transport: Transport): Promise<Opened>
+  /** One of its accounts, by a name of the adapter's: each has a key and does nothing with those of others. */
+  account(name: string): SdkAccount
   /** Aborts when the thread has ended, whatever the reason. */
   readonly ended: AbortSignal
   close(): Promise<void>
+}
+
+export interface SdkAccount {
+  /** Rejects with `profile-locked` when the key does not open with this wallet. */
+  unlock(account: { environment: string; walletKey: string }, transport: Transport): Promise<void>
+  /** Resolves with whether the key (armored) is that of the wallet's profile, and was taken. */
+  admit(account: { environment: string; did: string; key: string }, transport: Transport): Promise<boolean>
+  /** The thread forgets the account's key. */
+  dismiss(): Promise<void>
+  /** Resolves with the message's cid. */
+  send(to: string, message: SdkMessage, transport: Transport): Promise<string>
+  accept(from: string, transport: Transport): Promise<void>
+  open(message: Record<string, unknown>, transport: Transport): Promise<Opened>
 }
 
 interface Pending {
@@ -42,13 +51,13 @@ export function startSdkThread(): SdkThread {
 
   const post = (message: ToThread) => worker.postMessage(message)
 
-  function run(task: Task, transport: Transport): Promise<unknown> {
+  function perform(account: string, task: Task, transport: Transport): Promise<unknown> {
     if (ended.signal.aborted)
       return Promise.reject(new PushError('sdk-ended', 'The thread of the Push SDK ended'))
     const id = ++count
     const promise = Promise.withResolvers<unknown>()
     tasks.set(id, { promise, transport, failure: null })
-    post({ type: 'task', id, task })
+    post({ type: 'task', id, account, task })
     return promise.promise
   }
 
@@ -86,25 +95,36 @@ export function startSdkThread(): SdkThread {
   worker.on('error', end)
   worker.on('exit', end)
 
+  function account(name: string): SdkAccount {
+    const run = (task: Task, transport: Transport) => perform(name, task, transport)
+    return {
+      async unlock(of, transport) {
+        try {
+          await run({ kind: 'unlock', ...of }, transport)
+        } catch (error) {
+          if (!(error instanceof PushError) || error.code !== 'sdk-failed') throw error
+          throw new PushError('profile-locked', 'The key of the Push profile does not open with this wallet')
+        }
+      },
+      admit: async (of, transport) => (await run({ kind: 'admit', ...of }, transport)) === true,
+      async dismiss() {
+        await run({ kind: 'dismiss' }, () => Promise.reject(new PushError('sdk-failed', 'No call is needed')))
+      },
+      async send(to, message, transport) {
+        const { cid } = (await run({ kind: 'send', to, message }, transport)) as { cid?: unknown }
+        if (typeof cid === 'string' && cid !== '') return cid
+        throw new PushError('malformed-answer', 'The Push service took the message, but named no cid')
+      },
+      async accept(from, transport) {
+        await run({ kind: 'accept', from }, transport)
+      },
+      open: async (message, transport) => (await run({ kind: 'open', message }, transport)) as Opened,
+    }
+  }
+
   return {
+    account,
     ended: ended.signal,
-    async unlock(account, transport) {
-      try {
-        await run({ kind: 'unlock', ...account }, transport)
-      } catch (error) {
-        if (!(error instanceof PushError) || error.code !== 'sdk-failed') throw error
-        throw new PushError('profile-locked', 'The key of the Push profile does not open with this wallet')
-      }
-    },
-    async send(to, content, transport) {
-      const { cid } = (await run({ kind: 'send', to, content }, transport)) as { cid?: unknown }
-      if (typeof cid === 'string' && cid !== '') return cid
-      throw new PushError('malformed-answer', 'The Push service took the message, but named no cid')
-    },
-    async accept(from, transport) {
-      await run({ kind: 'accept', from }, transport)
-    },
-    open: async (message, transport) => (await run({ kind: 'open', message }, transport)) as Opened,
     async close() {
       end()
       await worker.terminate()
