@@ -33,42 +33,59 @@ export const messageSchema = z.looseObject({
 /** A message as the service keeps it, encrypted. */
 export type ChainMessage = z.output<typeof messageSchema>
 
-export interface Chain {
+export interface Chain<Message extends ChainMessage = ChainMessage> {
   /** Newest first, from this cid on back to the beginning. */
-  backwards(cid: string, signal: AbortSignal): AsyncGenerator<ChainMessage>
+  backwards(cid: string, signal: AbortSignal): AsyncGenerator<Message>
   /**
    * Oldest first, up to this cid, from the message after the first one (seen from the newest) for which `isOld` holds. Asks
    * for the pages once to find that place, and all but the last of them again on the way forward.
    */
-  forwards(
-    cid: string,
-    isOld: (message: ChainMessage) => boolean,
-    signal: AbortSignal,
-  ): AsyncGenerator<ChainMessage>
+  forwards(cid: string, isOld: (message: Message) => boolean, signal: AbortSignal): AsyncGenerator<Message>
+}
+
+/** Where the messages are that lead back from this cid. */
+export function pagePath(cid: string, limit = PAGE_SIZE): string {
+  return `/v1/chat/conversationhash/${encodeURIComponent(cid)}?fetchLimit=${limit}`
 }
 
 export function createChain(rest: RestClient): Chain {
-  async function page(cid: string, signal: AbortSignal): Promise<ChainMessage[]> {
-    const path = `/v1/chat/conversationhash/${encodeURIComponent(cid)}?fetchLimit=${PAGE_SIZE}`
-    const answer = await rest.get(path, z.array(z.unknown()), signal)
-    const messages: ChainMessage[] = []
-    let expected: string | null = cid
-    for (const item of answer) {
-      const message = messageSchema.safeParse(item)
-      if (!message.success || message.data.cid !== expected) break
-      messages.push(message.data)
-      expected = message.data.link
-    }
-    if (messages.length > 0) return messages
-    throw new PushError('malformed-answer', 'The Push service does not give the message that was asked for')
-  }
+  return chainOf(async (cid, signal) => {
+    const answer = await rest.get(pagePath(cid), z.array(z.unknown()), signal)
+    return answer.map((item) => messageSchema.safeParse(item).data ?? null)
+  })
+}
 
-  async function* backwards(cid: string, signal: AbortSignal): AsyncGenerator<ChainMessage> {
+/**
+ * The messages that lead back from `cid`, newest first, as far as an answer is a chain; null stands for what is no message.
+ * Throws `malformed-answer` when not even the first is there.
+ */
+export function linked<Message extends ChainMessage>(
+  cid: string,
+  answer: readonly (Message | null)[],
+): Message[] {
+  const messages: Message[] = []
+  let expected: string | null = cid
+  for (const message of answer) {
+    if (message?.cid !== expected) break
+    messages.push(message)
+    expected = message.link
+  }
+  if (messages.length > 0) return messages
+  throw new PushError('malformed-answer', 'The Push service does not give the message that was asked for')
+}
+
+/** A chain whose pages come from `read`: what the service answers at `pagePath`. */
+export function chainOf<Message extends ChainMessage>(
+  read: (cid: string, signal: AbortSignal) => Promise<(Message | null)[]>,
+): Chain<Message> {
+  const page = async (cid: string, signal: AbortSignal) => linked(cid, await read(cid, signal))
+
+  async function* backwards(cid: string, signal: AbortSignal): AsyncGenerator<Message> {
     const starts = new Set<string>()
     let next: string | null = cid
     while (next !== null) {
       follow(starts, next)
-      const messages: ChainMessage[] = await page(next, signal)
+      const messages: Message[] = await page(next, signal)
       yield* messages
       next = messages.at(-1)?.link ?? null
     }
@@ -80,10 +97,10 @@ export function createChain(rest: RestClient): Chain {
       const followed = new Set<string>()
       const starts: string[] = []
       let next: string | null = cid
-      let oldest: ChainMessage[] = []
+      let oldest: Message[] = []
       while (next !== null) {
         follow(followed, next)
-        const messages: ChainMessage[] = await page(next, signal)
+        const messages: Message[] = await page(next, signal)
         const end = messages.findIndex(isOld)
         if (end !== 0) {
           starts.push(next)

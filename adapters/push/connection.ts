@@ -1,10 +1,11 @@
 /** The way to the service: opens the account, holds the socket, and tries again for ever. */
-import { io, type Socket } from 'socket.io-client'
+import type { Socket } from 'socket.io-client'
 import type { AdapterContext, AdapterState, StateReport } from '../../src/adapter/index.ts'
-import { type Account, orAborted } from './account.ts'
+import type { Account } from './account.ts'
 import type { PushConfig } from './config.ts'
 import { baseUrlOf } from './config.ts'
 import { PushError } from './errors.ts'
+import { connectChatSocket } from './socket.ts'
 
 const FIRST_PAUSE_MS = 250
 
@@ -60,28 +61,10 @@ export function createConnection(options: ConnectionOptions): Connection {
   async function connect(signal: AbortSignal): Promise<Socket> {
     await account.unlock(signal)
     await options.probe(signal)
-    const socket = io(baseUrlOf(config).replace(/\/apis$/, ''), {
-      transports: ['websocket'],
-      query: { mode: 'chat', did: account.did },
-      reconnection: false,
-      forceNew: true,
-      timeout: config.requestTimeoutMs,
-    })
-    // Before anything else, so that no event is missed.
-    socket.on('CHATS', (event: unknown) => options.onChat(event))
-    try {
-      const connected = new Promise<void>((resolve, reject) => {
-        socket.once('connect', resolve)
-        socket.once('connect_error', () =>
-          reject(new PushError('unreachable', 'The socket of the Push service cannot be reached')),
-        )
-      })
-      await orAborted(connected, signal)
-      return socket
-    } catch (error) {
-      socket.disconnect()
-      throw error
-    }
+    const { requestTimeoutMs: timeoutMs } = config
+    const { did } = account
+    const { onChat } = options
+    return connectChatSocket({ baseUrl: baseUrlOf(config), did, timeoutMs, onChat }, signal)
   }
 
   /** Resolves with the reason when the connection is lost. */

@@ -41,6 +41,16 @@ export interface RestClient {
   clockOffsetMs(): number | null
 }
 
+export interface TextRestClient extends RestClient {
+  /** A GET with the answer's text as it came. Rejects as `get` does, but for its form. */
+  text(path: string, signal: AbortSignal): Promise<string>
+}
+
+interface TextAnswer {
+  status: number
+  text: string
+}
+
 export interface RestOptions {
   /** Without trailing slash. */
   baseUrl: string
@@ -50,10 +60,10 @@ export interface RestOptions {
   observe(error: PushError | null): void
 }
 
-export function createRestClient({ baseUrl, timeoutMs, clock, observe }: RestOptions): RestClient {
+export function createRestClient({ baseUrl, timeoutMs, clock, observe }: RestOptions): TextRestClient {
   let clockOffset: number | null = null
 
-  async function attempt({ method, path, body }: HttpCall, signal: AbortSignal): Promise<HttpAnswer> {
+  async function attempt({ method, path, body }: HttpCall, signal: AbortSignal): Promise<TextAnswer> {
     if (signal.aborted) throw new PushError('aborted', 'The call was given up before it was made')
     const timeout = new AbortController()
     const answered = new AbortController()
@@ -72,7 +82,7 @@ export function createRestClient({ baseUrl, timeoutMs, clock, observe }: RestOpt
       })
       const date = Date.parse(response.headers.get('date') ?? '')
       if (!Number.isNaN(date)) clockOffset = date - clock.now()
-      return { status: response.status, body: parse(await readLimitedText(response, LONGEST_ANSWER_BYTES)) }
+      return { status: response.status, text: await readLimitedText(response, LONGEST_ANSWER_BYTES) }
     } catch (error) {
       if (error instanceof PushError) throw error
       if (signal.aborted) throw new PushError('aborted', 'The call was given up')
@@ -85,9 +95,13 @@ export function createRestClient({ baseUrl, timeoutMs, clock, observe }: RestOpt
     }
   }
 
-  async function observed(call: HttpCall, signal: AbortSignal): Promise<HttpAnswer> {
+  async function observed<Answer extends { status: number }>(
+    call: HttpCall,
+    read: (answer: TextAnswer) => Answer,
+    signal: AbortSignal,
+  ): Promise<Answer> {
     try {
-      const answer = await attempt(call, signal)
+      const answer = read(await attempt(call, signal))
       observe(answer.status >= 500 ? refusal(answer) : null)
       return answer
     } catch (error) {
@@ -96,18 +110,25 @@ export function createRestClient({ baseUrl, timeoutMs, clock, observe }: RestOpt
     }
   }
 
-  async function call(wanted: HttpCall, signal: AbortSignal): Promise<HttpAnswer> {
+  async function answerOf<Answer extends { status: number }>(
+    wanted: HttpCall,
+    read: (answer: TextAnswer) => Answer,
+    signal: AbortSignal,
+  ): Promise<Answer> {
     try {
-      return await observed(wanted, signal)
+      return await observed(wanted, read, signal)
     } catch (error) {
       const again =
         wanted.method === 'GET' &&
         error instanceof PushError &&
         (error.code === 'timed-out' || error.code === 'answer-lost')
       if (!again) throw error
-      return observed(wanted, signal)
+      return observed(wanted, read, signal)
     }
   }
+
+  const call = (wanted: HttpCall, signal: AbortSignal): Promise<HttpAnswer> =>
+    answerOf(wanted, ({ status, text }) => ({ status, body: parse(text) }), signal)
 
   return {
     call,
@@ -117,6 +138,11 @@ export function createRestClient({ baseUrl, timeoutMs, clock, observe }: RestOpt
       const parsed = schema.safeParse(answer.body)
       if (parsed.success) return parsed.data
       throw new PushError('malformed-answer', 'The Push service answered in a form that is not known')
+    },
+    async text(path, signal) {
+      const answer = await answerOf({ method: 'GET', path }, (answered) => answered, signal)
+      if (answer.status >= 400) throw refusal(answer)
+      return answer.text
     },
     clockOffsetMs: () => clockOffset,
   }
