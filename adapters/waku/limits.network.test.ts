@@ -78,6 +78,24 @@ describe('limits', () => {
     expect(node.archive.count()).toBe(1)
   })
 
+  it('a node that sends more than its peer answers Store queries still learns that each message is stored', async () => {
+    const peer = await startNode({ limits: { store: { burst: 3, perSecond: 5 } } })
+    const node = await startNode({ peers: [peer.tcp] })
+    await waitFor(() => node.node.relayPeers() === 1, { what: 'the peer joins the shard' })
+    const messages = Array.from({ length: 40 }, () => testMessage())
+    const lookups: Promise<boolean | null>[] = []
+    for (const message of messages) {
+      peer.archive.put(message)
+      lookups.push(node.node.storedByPeers(message.hash, signal))
+      // Each in a turn of its own, as sends are.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(new Set(await Promise.all(lookups))).toEqual(new Set([true]))
+    expect(await node.node.storedByPeers(testMessage().hash, signal)).toBe(false)
+    const ended = AbortSignal.abort(new Error('ended'))
+    await expect(node.node.storedByPeers(messages[0]!.hash, ended)).rejects.toThrow('ended')
+  })
+
   it('a message over 150 KiB is refused with 413, one of another shard with 421, an empty one with 420', async () => {
     const node = await startNode()
     const { connection } = await connectRaw(node)

@@ -9,7 +9,7 @@ import { lightPush } from '../wire/lightpush-client.ts'
 import { type NetworkMessage, toMilliseconds } from '../wire/message.ts'
 import { PeerDialer } from '../wire/peer-dialer.ts'
 import { peersServing } from '../wire/peers.ts'
-import { storeHas } from '../wire/store-client.ts'
+import { StoreLookups } from '../wire/store-lookups.ts'
 import { serveStream } from '../wire/streams.ts'
 import { FilterService } from './filter-service.ts'
 import { createHost, type Host, startHost } from './libp2p.ts'
@@ -37,6 +37,7 @@ export class ServiceNode {
   readonly #dialer: PeerDialer
   readonly #sync: StoreSync
   readonly #filter: FilterService
+  readonly #lookups: StoreLookups
   readonly #recent = new Set<string>()
   readonly #stopping = new AbortController()
   readonly #background = new Set<Promise<void>>()
@@ -47,6 +48,11 @@ export class ServiceNode {
     this.#options = options
     this.#host = host
     const { pubsubTopic, limits, clock, log, faults, archive } = options
+    this.#lookups = new StoreLookups({
+      clock,
+      archives: () => this.archivePeers(),
+      stopped: this.#stopping.signal,
+    })
     this.#filter = new FilterService({ pubsubTopic, limits, clock, log, ...(faults ? { faults } : {}) })
     this.#dialer = new PeerDialer(host.libp2p, { ...options, takesPart: (peer) => this.#relay.has(peer) })
     this.#relay = new Relay(host.gossip, {
@@ -242,10 +248,8 @@ export class ServiceNode {
   }
 
   /** Whether the archive of a peer holds a message; null when no peer with an archive is connected. */
-  async storedByPeers(hash: Uint8Array, signal: AbortSignal): Promise<boolean | null> {
-    const connections = await this.archivePeers()
-    for (const connection of connections) if (await storeHas(connection, hash, signal)) return true
-    return connections.length > 0 ? false : null
+  storedByPeers(hash: Uint8Array, signal: AbortSignal): Promise<boolean | null> {
+    return this.#lookups.has(hash, signal)
   }
 
   /** Gives a message to the peers by Light Push, for those that relay has not reached. */

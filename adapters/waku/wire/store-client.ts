@@ -116,13 +116,23 @@ export async function storeHas(
   hash: Uint8Array,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const answer = await ask(connection, signal, {
+  return (await storeHolding(connection, [hash], signal)).has(Buffer.from(hash).toString('hex'))
+}
+
+/** Which of up to 100 messages the peer's archive holds: their hashes in hexadecimal. */
+export async function storeHolding(
+  connection: Connection,
+  hashes: Uint8Array[],
+  signal: AbortSignal,
+): Promise<Set<string>> {
+  const { messages } = await ask(connection, signal, {
     includeData: false,
-    messageHashes: [hash],
+    messageHashes: hashes,
     contentTopics: [],
     paginationForward: true,
+    paginationLimit: BigInt(hashes.length),
   })
-  return answer.messages.some((entry) => entry.messageHash && Buffer.from(entry.messageHash).equals(hash))
+  return new Set(messages.flatMap(({ messageHash: held }) => (held ? Buffer.from(held).toString('hex') : [])))
 }
 
 async function ask(
