@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
-import type { Sandbox } from './adapter/index.ts'
+import type { AdapterDefinition, Sandbox } from './adapter/index.ts'
 import { loadSandbox } from './adapter/registry.ts'
 import {
   type Config,
@@ -41,6 +41,8 @@ export interface RunningGateway {
 export interface StartOptions extends LoadOptions {
   /** Given instead of one made from `log.level`. */
   log?: Log
+  /** Stands between an adapter and the relay, e.g. to note when frames pass. */
+  wrapAdapter?(definition: AdapterDefinition): AdapterDefinition
 }
 
 /**
@@ -80,7 +82,7 @@ export async function startGateway(options: StartOptions = {}): Promise<RunningG
         const sandbox = sandboxes.get(name)
         return {
           name,
-          definition,
+          definition: options.wrapAdapter?.(definition) ?? definition,
           config: sandbox ? parseNetworkConfig(definition, sandbox.gatewayConfig, null) : own,
           sandbox: sandbox !== undefined,
         }

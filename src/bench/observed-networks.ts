@@ -1,6 +1,6 @@
 /** Notes when frames cross the border between an adapter and the relay, without a change to either. */
 import type { AdapterDefinition } from '../adapter/index.ts'
-import { decodeFrame, toHex } from '../envelope/index.ts'
+import { decodeFrame, EnvelopeError, toHex } from '../envelope/index.ts'
 
 /** `heard`: the adapter handed a frame in. `sending`, `sent`: the relay called its `send`, and the network's answer came. */
 export interface Crossing {
@@ -26,7 +26,8 @@ export function observeNetworks(definition: AdapterDefinition, crossings: Crossi
         ...context,
         deliver(inbound) {
           const at = monotonicNow()
-          crossings.push({ what: 'heard', network, id: toHex(decodeFrame(inbound.frame).id), at })
+          const id = idOf(inbound.frame)
+          if (id !== null) crossings.push({ what: 'heard', network, id, at })
           return context.deliver(inbound)
         },
       })
@@ -40,5 +41,15 @@ export function observeNetworks(definition: AdapterDefinition, crossings: Crossi
       }
       return adapter
     },
+  }
+}
+
+/** Null for what is no frame, which the relay refuses: anyone may write to the gateway. */
+function idOf(frame: Uint8Array): string | null {
+  try {
+    return toHex(decodeFrame(frame).id)
+  } catch (error) {
+    if (error instanceof EnvelopeError) return null
+    throw error
   }
 }
