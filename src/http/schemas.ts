@@ -58,18 +58,35 @@ export function limitSchema(fallback: number, max: number) {
   return z.coerce.number().int().min(1).max(max).default(fallback)
 }
 
+const routeRule = {
+  policy: z.enum(['mirror', 'fallback']).openapi({
+    description:
+      '`mirror`: a copy to every endpoint. `fallback`: one network after the other until one has it.',
+  }),
+  order: z.union([z.array(networkSchema).min(1).max(16), z.literal('ranked')]).openapi({
+    description: 'Networks in order of preference, or `ranked`: by measured latency and stability.',
+  }),
+  fallbackAfterMs: z.number().int().min(0).max(3_600_000).openapi({
+    description:
+      'With `fallback`: milliseconds without an acknowledgement after which the next network is tried too.',
+  }),
+}
+
 export const routeSchema = z
   .strictObject({
-    policy: z.enum(['mirror', 'fallback']),
-    order: z.union([z.array(networkSchema).min(1).max(16), z.literal('ranked')]).openapi({
-      description: 'Networks in order of preference, or `ranked`: by measured latency and stability.',
-    }),
-    fallbackAfterMs: z.number().int().min(0).max(3_600_000).openapi({
-      description:
-        'With `fallback`: milliseconds without an acknowledgement after which the next network is tried too.',
-    }),
+    ...routeRule,
+    overrides: z
+      .array(z.strictObject({ peer: walletKeySchema, ...routeRule }))
+      .max(200)
+      .optional()
+      .openapi({
+        description:
+          'Rules for single wallets: for what comes from them, and for what goes to them where they have no route of their own.',
+      }),
   })
   .openapi('Route')
+
+export const routeRuleSchema = z.object(routeRule)
 
 export const flagsSchema = z.object({
   ephemeral: z.boolean(),

@@ -23,6 +23,7 @@ import {
   walletKeySchema,
 } from '../schemas.ts'
 import { authenticated, countSession } from '../session.ts'
+import { visibleEnvelope } from '../visible-envelope.ts'
 
 const MEDIA_TYPES = ['application/cbor', 'application/json'] as const
 const SUBMIT_REFUSALS = [
@@ -218,7 +219,7 @@ export function registerEnvelopes(app: App): void {
 
   app.openapi(getEnvelope, async (context) => {
     const { id } = context.req.valid('param')
-    const { envelope } = await visible(context, fromHex(id))
+    const { envelope } = await visibleEnvelope(context, fromHex(id))
     return context.json(
       {
         id,
@@ -241,9 +242,9 @@ export function registerEnvelopes(app: App): void {
 
   app.openapi(getJourney, async (context) => {
     const { id } = context.req.valid('param')
-    const { envelope, wallet } = await visible(context, fromHex(id))
+    const { envelope, wallet, isSender } = await visibleEnvelope(context, fromHex(id))
     const { checkpoints, deliveries } = await context.get('services').relay.journey(envelope.id)
-    const mine = (of: string | null) => of === null || of === wallet || envelope.from === wallet
+    const mine = (of: string | null) => of === null || of === wallet || isSender
     return context.json(
       {
         id,
@@ -261,21 +262,6 @@ export function registerEnvelopes(app: App): void {
       200,
     )
   })
-}
-
-/** The envelope, for its sender and recipients; to anyone else it does not exist. Errors: `envelope-not-found`. */
-async function visible(context: AppContext, id: Uint8Array) {
-  const envelope = await context.get('services').store.getEnvelope(id)
-  const { wallet } = sessionOf(context)
-  // `from` of a hop envelope is what a gateway says; the wallet of that name has no part in it.
-  const isSender = envelope?.from === wallet && envelope.mode !== 'hop'
-  if (!envelope || !(isSender || envelope.wallets.includes(wallet))) {
-    throw new HttpError(
-      'envelope-not-found',
-      'There is no envelope with this id for the wallet of the session',
-    )
-  }
-  return { envelope, wallet }
 }
 
 /** Base64url takes four characters for three bytes; `{"sealed":""}` and spaces take a few more. */

@@ -7,6 +7,7 @@ import { registerGateway } from './gateway.ts'
 import { registerInbox } from './inbox.ts'
 import { registerMirrors } from './mirrors.ts'
 import { registerOperations } from './operations.ts'
+import { registerRouteExplanations } from './routes.ts'
 import { registerWallets } from './wallets.ts'
 import { registerWebhooks } from './webhooks.ts'
 
@@ -26,6 +27,7 @@ export function registerRoutes(app: App): void {
   registerGateway(app)
   registerWallets(app)
   registerEnvelopes(app)
+  registerRouteExplanations(app)
   registerInbox(app)
   registerEnrolments(app)
   registerMirrors(app)

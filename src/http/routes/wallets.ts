@@ -276,7 +276,11 @@ export function registerWallets(app: App): void {
   app.openapi(putRoute, async (context) => {
     const { identity } = context.get('services')
     ownWallet(context, context.req.valid('param').wallet)
-    return context.json(await identity.setRoute(sessionOf(context), context.req.valid('json')), 200)
+    const { overrides = [], ...rule } = context.req.valid('json')
+    const resolved = await Promise.all(
+      overrides.map(async (override) => ({ ...override, peer: await identity.findWallet(override.peer) })),
+    )
+    return context.json(await identity.setRoute(sessionOf(context), { ...rule, overrides: resolved }), 200)
   })
 
   app.openapi(postPrekeys, async (context) => {
