@@ -10,6 +10,9 @@ export const environments = {
 
 export type Environment = keyof typeof environments
 
+/** Ethereum's chain id of each environment: feeds and channels are named by it. */
+const chains: Record<Environment, number> = { prod: 1, staging: 11_155_111, dev: 11_155_111 }
+
 const loopback = /^(127\.0\.0\.1|localhost|\[::1\])$/
 
 export const configSchema = z.strictObject({
@@ -67,6 +70,10 @@ export const configSchema = z.strictObject({
 })
 
 export type PushConfig = z.output<typeof configSchema>
+
+export function chainOf({ environment }: Pick<PushConfig, 'environment'>): number {
+  return chains[environment]
+}
 
 /** REST address without trailing slash. */
 export function baseUrlOf(config: PushConfig): string {
