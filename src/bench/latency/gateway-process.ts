@@ -18,6 +18,7 @@ export interface DescribedNetwork {
   reason: string | null
   sandbox: boolean
   description: Record<string, unknown>
+  maxFrameBytes: number
   /** Its clients need credentials of the gateway. */
   credentials: boolean
 }
@@ -51,12 +52,13 @@ async function valuesFor(networks: Record<string, unknown>): Promise<Record<stri
 function networks(): DescribedNetwork[] {
   if (running === null) return []
   const joined = running.gateway.networks
-  return joined.list().map(({ network, state, reason, sandbox, description }) => ({
+  return joined.list().map(({ network, state, reason, sandbox, description, limits }) => ({
     network,
     state,
     reason: reason ?? null,
     sandbox,
     description,
+    maxFrameBytes: limits.maxFrameBytes,
     credentials: joined.get(network)?.adapter.credentials !== undefined,
   }))
 }
