@@ -15,9 +15,11 @@ import { baseUrlOf, type PushConfig } from './config.ts'
 import { createConnection } from './connection.ts'
 import { didOfWallet, isDid } from './did.ts'
 import { createDoctor } from './doctor.ts'
+import { createEnrolments } from './enrolment/index.ts'
 import { toAdapterError } from './errors.ts'
 import { createHistory } from './history.ts'
 import { createIntake } from './intake.ts'
+import { createOpaqueMirrors } from './opaque/index.ts'
 import { createProfiles } from './profiles.ts'
 import { createReader } from './reader.ts'
 import { createRestClient } from './rest.ts'
@@ -53,6 +55,16 @@ export function createPushAdapter(config: PushConfig, context: AdapterContext): 
     onChat: (event) => intake.offer(event),
   })
   const intake = createIntake({ account, chain, reader, context, lifetime: () => connection.lifetime() })
+  const enrolment = createEnrolments({
+    config,
+    context,
+    gateway: did,
+    rest,
+    profiles,
+    host,
+    lifetime: () => connection.lifetime(),
+  })
+  const opaque = createOpaqueMirrors({ config, rest }, context)
   /** Unix milliseconds of the first attempt of a transaction; null where it was made before a restart. */
   const sentAt = new Map<string, number | null>()
   const history = createHistory({
@@ -153,10 +165,14 @@ export function createPushAdapter(config: PushConfig, context: AdapterContext): 
   }
 
   return {
-    start: (signal) => connection.start(signal),
+    start(signal) {
+      opaque.start()
+      return connection.start(signal)
+    },
     async stop() {
-      await connection.stop()
+      await Promise.all([connection.stop(), opaque.stop()])
       await intake.stop()
+      await enrolment.stop()
       account.lock()
       await host.close()
     },
@@ -172,6 +188,8 @@ export function createPushAdapter(config: PushConfig, context: AdapterContext): 
       isAddress: isDid,
       ownAddress: () => did,
     },
+    enrolment,
+    opaque,
     doctor: createDoctor({ config, connection, profiles, reader, rest, account }),
   }
 }

@@ -31,6 +31,7 @@ function setUp(options: { profiles?: Partial<Profiles>; status?: number; body?: 
   let left = 0
   const purposes: Record<Purpose['kind'], Purpose> = {
     unlock: { kind: 'unlock', mayCreate: true },
+    admit: { kind: 'admit' },
     send: { kind: 'send', to: peer, group: null, onLeave: () => left++ },
     accept: { kind: 'accept', from: peer },
     open: { kind: 'open' },

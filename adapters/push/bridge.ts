@@ -12,6 +12,8 @@ import type { Transport } from './sdk/thread.ts'
 
 export type Purpose =
   | { kind: 'unlock'; mayCreate: boolean }
+  /** An account whose key somebody else has opened. */
+  | { kind: 'admit' }
   /** `to`: a DID, or the id of `group`. `onLeave` is called just before the message goes out. */
   | { kind: 'send'; to: string; group: GroupVisibility | null; onLeave(): void }
   /** `from`: a DID, or the id of a group that the account is invited to. */

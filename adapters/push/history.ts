@@ -4,35 +4,17 @@ import type { Clock, HistoryQuery, Inbound, Receipt, SendIntent } from '../../sr
 import type { Account } from './account.ts'
 import { encodeText } from './carriage.ts'
 import type { Chain, ChainMessage } from './chain.ts'
-import { canonicalDid } from './did.ts'
+import { type DirectFeed, listFeeds } from './feeds.ts'
 import type { Intake } from './intake.ts'
 import type { Reader } from './reader.ts'
 import type { RestClient } from './rest.ts'
 
-const PAGE_SIZE = 30
-/** Pages of chats that are asked for: 3,000,000 chats. */
-const MOST_PAGES = 100_000
 /** Clocks of the gateway and the service may differ by this much unnoticed, in milliseconds. */
 const CLOCK_SKEW_MS = 120_000
 /** How far back a send is looked for whose time is not known (before a restart), in milliseconds. */
 const FIND_WINDOW_MS = 7 * 86_400_000
 
-const feedSchema = z.looseObject({
-  did: z.string().nullish(),
-  threadhash: z.string().nullish(),
-  msg: z.looseObject({ timestamp: z.coerce.number().nullish() }).nullish(),
-})
-const chatsSchema = z.looseObject({ chats: z.array(z.unknown()) })
-const requestsSchema = z.looseObject({ requests: z.array(z.unknown()) })
 const hashSchema = z.looseObject({ threadHash: z.string().nullish() })
-
-interface Feed {
-  peer: string
-  threadHash: string
-  /** Unix milliseconds of its latest message, where the service says. */
-  latest: number | null
-  isRequest: boolean
-}
 
 export interface HistoryOptions {
   account: Account
@@ -58,24 +40,8 @@ export function createHistory(options: HistoryOptions): History {
   const { account, rest, chain, reader, intake, clock } = options
   const own = encodeURIComponent(account.did)
 
-  async function* feeds(isRequest: boolean, signal: AbortSignal): AsyncGenerator<Feed> {
-    for (let page = 1; page <= MOST_PAGES; page++) {
-      const query = `?page=${page}&limit=${PAGE_SIZE}`
-      const items = isRequest
-        ? (await rest.get(`/v1/chat/users/${own}/requests${query}`, requestsSchema, signal)).requests
-        : (await rest.get(`/v1/chat/users/${own}/chats${query}`, chatsSchema, signal)).chats
-      for (const item of items) {
-        const feed = feedSchema.safeParse(item).data
-        const peer = canonicalDid(feed?.did ?? '')
-        // Groups have no DID of the other side.
-        if (!feed?.threadhash || peer === null) continue
-        yield { peer, threadHash: feed.threadhash, latest: feed.msg?.timestamp ?? null, isRequest }
-      }
-      if (items.length < PAGE_SIZE) return
-    }
-  }
-
-  async function* chat(feed: Feed, since: number, signal: AbortSignal): AsyncGenerator<Inbound> {
+  async function* chat(feed: DirectFeed, since: number, signal: AbortSignal): AsyncGenerator<Inbound> {
+    if (feed.threadHash === null) return
     const head = await intake.head(feed.peer)
     const isQuiet = feed.latest !== null && feed.latest < since
     if (isQuiet && (head === null || head === feed.threadHash)) return
@@ -99,10 +65,14 @@ export function createHistory(options: HistoryOptions): History {
 
   return {
     async *walk({ since }, signal) {
-      for await (const feed of feeds(false, signal)) yield* chat(feed, since, signal)
+      for await (const feed of listFeeds(rest, account.did, 'chats', signal)) {
+        if (feed.kind === 'direct') yield* chat(feed, since, signal)
+      }
       // All of them first: accepting one moves the others to other pages.
-      const requests: Feed[] = []
-      for await (const feed of feeds(true, signal)) requests.push(feed)
+      const requests: DirectFeed[] = []
+      for await (const feed of listFeeds(rest, account.did, 'requests', signal)) {
+        if (feed.kind === 'direct') requests.push(feed)
+      }
       for (const feed of requests) yield* chat(feed, since, signal)
     },
 

@@ -3,7 +3,7 @@ import { Wallet } from 'ethers'
 import { encodeText } from '../../adapters/push/carriage.ts'
 import definition from '../../adapters/push/index.ts'
 import { startSandbox } from '../../adapters/push/sandbox/index.ts'
-import { connectPushUser } from '../../adapters/push/sandbox/sdk-user.ts'
+import { connectPushUser, type PushUser } from '../../adapters/push/sandbox/sdk-user.ts'
 import { framesOf } from '../../adapters/push/testing.ts'
 import { startCuttableProxy } from '../../adapters/waku/testing/cuttable-proxy.ts'
 import {
@@ -26,14 +26,15 @@ async function setup(): Promise<ContractHarness> {
   const attach = async () => {
     const signer = Wallet.createRandom()
     const user = await connectPushUser({ baseUrl, signer })
-    return { wallet: `eip155:*:${signer.address.toLowerCase()}`, address: user.did, user }
+    return { wallet: `eip155:*:${signer.address.toLowerCase()}`, address: user.did, user, signer }
   }
   const wallets = await Promise.all([attach(), attach()])
-  const userAt = (address: string) => {
+  const at = (address: string) => {
     const found = wallets.find((one) => one.address === address)
     if (!found) throw new Error('no user has this address')
-    return found.user
+    return found
   }
+  const userAt = (address: string) => at(address).user
   return {
     definition,
     config,
@@ -48,12 +49,36 @@ async function setup(): Promise<ContractHarness> {
       received: async (address) => framesOf(userAt(address)),
       outage: async (on) => proxy.cut(on),
     },
+    enrolment: {
+      account: ({ address }) => ({
+        kind: 'evm-account',
+        address: address.slice('eip155:'.length),
+        chainId: 1,
+      }),
+      async sign({ address }, text) {
+        const { user, signer } = at(address)
+        return { signature: await signer.signMessage(text), handover: await keyOf(user) }
+      },
+      write: ({ from, to }, text) => userAt(from.address).sendText(to.address, text),
+      received: async ({ address }) =>
+        userAt(address).messages.flatMap(({ content: text, cid: remoteId }) =>
+          typeof text === 'string' ? [{ text, remoteId }] : [],
+        ),
+    },
     async teardown() {
       await Promise.all(wallets.map(({ user }) => user.close()))
       await proxy.close()
       await sandbox.stop()
     },
   }
+}
+
+/** The PGP key that the user's SDK has unwrapped. */
+async function keyOf(user: PushUser): Promise<Uint8Array> {
+  const { decryptedPgpPrivateKey } = (await user.invoke('encryption.info')) as {
+    decryptedPgpPrivateKey: string
+  }
+  return new TextEncoder().encode(decryptedPgpPrivateKey)
 }
 
 /** Users encrypt to the gateway's key, so its profile has to be there before the first of them writes. Gives its DID. */

@@ -1,0 +1,235 @@
+/**
+ * Push's messages and the gateway's `NativeContent`, both ways. Pure functions. Messages of Push that have no counterpart are
+ * `push.org/<type>:1.0`, their object as JSON and what there is to read as fallback.
+ */
+import type { NativeContent } from '../../../src/adapter/index.ts'
+import {
+  type AttachmentContent,
+  type AttachmentReferenceContent,
+  type Content,
+  type ReactionContent,
+  readContentOrFallback,
+  writeContent,
+} from '../../../src/content/index.ts'
+import { utf8Encode } from '../../../src/envelope/index.ts'
+import { PushError } from '../errors.ts'
+import type { SdkMessage } from '../sdk/protocol.ts'
+
+/** A content, and the cid of the message that it answers or reacts to. */
+export interface NativeMessage {
+  content: NativeContent
+  reference: string | null
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** The only reactions that the SDK takes. */
+const REACTIONS = new Set(['👍', '👎', '❤️', '👏', '😂', '😢', '😡', '😲', '🔥'])
+const READ_RECEIPT = 'READ_RECEIPT'
+
+/** What a message of this type (`Text`, `Reply`, …) says. */
+export function readPushContent(type: string, object: Fields): NativeMessage {
+  const reference = textOf(object.reference)
+  return { content: writeContentOf(type, object), reference: reference === '' ? null : reference }
+}
+
+function writeContentOf(type: string, object: Fields): NativeContent {
+  const content = contentOf(type, object)
+  return content === null ? withoutCounterpart(type, object) : writeContent(content)
+}
+
+function contentOf(type: string, object: Fields): Content | null {
+  const text = textOf(object.content)
+  switch (type) {
+    case 'Text':
+      return text === null ? null : { kind: 'text', text: text.toWellFormed() }
+    case 'Image':
+    case 'Video':
+    case 'Audio':
+    case 'File':
+    case 'MediaEmbed':
+    case 'GIF':
+      return text === null ? null : fileOf(type, text)
+    case 'Reaction':
+      return text === null ? null : reactionOf(text.toWellFormed(), textOf(object.reference) ?? '')
+    case 'Receipt':
+      return text === READ_RECEIPT ? { kind: 'readReceipt' } : null
+    case 'Reply': {
+      const part = partOf(object.content)
+      return part && contentOf(part.type, part.object)
+    }
+    case 'Composite':
+      return compositeOf(object.content)
+  }
+  return null
+}
+
+/** An element of a `Composite`, or what a `Reply` holds. */
+function partOf(value: unknown): { type: string; object: Fields } | null {
+  if (!isFields(value) || typeof value.messageType !== 'string' || !isFields(value.messageObj)) return null
+  return { type: value.messageType, object: value.messageObj }
+}
+
+function compositeOf(value: unknown): Content | null {
+  if (!Array.isArray(value) || value.length === 0) return null
+  const parts = value.map(partOf)
+  if (parts.some((part) => part === null)) return null
+  return {
+    kind: 'composite',
+    parts: parts.flatMap((part) => (part ? [writeContentOf(part.type, part.object)] : [])),
+  }
+}
+
+function reactionOf(content: string, reference: string): ReactionContent {
+  return { kind: 'reaction', action: 'added', schema: 'unicode', content, reference, referenceInboxId: '' }
+}
+
+const media: Readonly<Record<string, AttachmentReferenceContent['media']>> = {
+  Image: 'image',
+  GIF: 'image',
+  MediaEmbed: 'image',
+  Video: 'video',
+  Audio: 'audio',
+}
+
+/**
+ * Files are the JSON `{content, name?, type?, size?}` in Push's applications, or a text alone; `content` is a `data:` URL
+ * that holds the file, or the URL where it is.
+ */
+function fileOf(type: string, text: string): AttachmentContent | AttachmentReferenceContent | null {
+  const described = jsonOf(text)
+  const location = (described ? textOf(described.content) : text)?.trim() ?? ''
+  const filename = described ? (textOf(described.name)?.toWellFormed() ?? null) : null
+  const mimeType = described ? textOf(described.type) : null
+  const data = /^data:([\w.+/-]+)?(?:;[\w=.+-]+)*;base64,/.exec(location)
+  if (data) {
+    const bytes = Uint8Array.from(Buffer.from(location.slice(data[0].length), 'base64'))
+    return { kind: 'attachment', filename, mimeType: data[1] ?? mimeType ?? OCTETS, bytes }
+  }
+  if (!/^https?:/i.test(location) || !URL.canParse(location)) return null
+  const size = described?.size
+  return {
+    kind: 'attachmentReference',
+    url: new URL(location).href,
+    media: media[type] ?? 'file',
+    mimeType: mimeType?.toWellFormed() ?? null,
+    filename,
+    size: typeof size === 'number' && Number.isFinite(size) ? size : null,
+    width: null,
+    height: null,
+    duration: null,
+    thumbnail: null,
+  }
+}
+
+const OCTETS = 'application/octet-stream'
+
+/** A type of Push's own, whose name may be anything. */
+function withoutCounterpart(type: string, object: Fields): NativeContent {
+  const name = /^[A-Za-z][A-Za-z0-9]{0,39}$/.test(type) ? type[0]?.toLowerCase() + type.slice(1) : 'unknown'
+  const text = textOf(object.content)
+  return {
+    type: `push.org/${name}:1.0`,
+    parameters: {},
+    fallback: text === null || text === '' ? `A message of Push’s type ${name}` : text.toWellFormed(),
+    bytes: utf8Encode(JSON.stringify(object).toWellFormed()),
+  }
+}
+
+/**
+ * The message that the SDK is to send. Throws `PushError` `content-invalid` for what Push has no message for: edits, what
+ * takes something back, and files that are encrypted elsewhere.
+ */
+export function writePushContent(native: NativeContent, reference: string | null): SdkMessage {
+  const content = readContentOrFallback(native)
+  switch (content.kind) {
+    case 'reply':
+      return writePushContent(content.content, reference ?? content.reference)
+    case 'reaction':
+      return writeReaction(content, reference)
+    case 'readReceipt':
+      if (reference === null) throw invalid('A receipt has to name the message that was read')
+      return { type: 'Receipt', content: READ_RECEIPT, reference }
+    case 'edit':
+    case 'delete':
+    case 'typing':
+    case 'groupUpdated':
+      throw invalid('Push has no messages of this kind')
+    case 'remoteAttachment':
+    case 'multiRemoteAttachment':
+      throw invalid('Push has no encrypted attachments; send the file or its URL')
+  }
+  return answering(simpleMessage(content, native.fallback), reference)
+}
+
+type Simple = { type: string; content: string }
+
+function answering({ type, content }: Simple, reference: string | null): SdkMessage {
+  if (content === '') throw invalid('There is nothing in the message that Push could carry')
+  return reference === null ? { type, content } : { type: 'Reply', content: { type, content }, reference }
+}
+
+function simpleMessage(content: Content, fallback: string | null): Simple {
+  switch (content.kind) {
+    case 'text':
+    case 'markdown':
+      return { type: 'Text', content: content.text }
+    case 'attachment':
+      return writeFile(content)
+    case 'attachmentReference':
+      return writeLink(content)
+  }
+  // Everything else is read as its fallback.
+  const text = fallback ?? (content.kind === 'unknown' ? null : writeContent(content).fallback)
+  if (text === null) throw invalid('Push has no messages of this type, and there is no text in its place')
+  return { type: 'Text', content: text }
+}
+
+function writeFile({ filename, mimeType, bytes }: AttachmentContent): Simple {
+  const url = `data:${mimeType};base64,${Buffer.from(bytes).toString('base64')}`
+  const [kind] = mimeType.split('/')
+  const description = { content: url, name: filename ?? 'file', type: mimeType, size: bytes.length }
+  return { type: kind === 'image' ? 'Image' : 'File', content: JSON.stringify(description) }
+}
+
+function writeLink({ url, media: kind, filename, mimeType, size }: AttachmentReferenceContent): Simple {
+  if (kind === 'image') return { type: 'MediaEmbed', content: url }
+  const description = {
+    content: url,
+    name: filename ?? url,
+    type: mimeType ?? OCTETS,
+    ...(size === null ? {} : { size }),
+  }
+  return { type: 'File', content: JSON.stringify(description) }
+}
+
+/** Push has nine reactions; another one is sent as a reply that consists of it. */
+function writeReaction({ action, content }: ReactionContent, reference: string | null): SdkMessage {
+  if (reference === null) throw invalid('A reaction has to name a message of this conversation')
+  if (action === 'removed') throw invalid('A reaction cannot be taken back on Push')
+  const emoji = content === '❤' ? '❤️' : content
+  if (REACTIONS.has(emoji)) return { type: 'Reaction', content: emoji, reference }
+  return answering({ type: 'Text', content: emoji }, reference)
+}
+
+function invalid(text: string): PushError {
+  return new PushError('content-invalid', text)
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}
+
+function jsonOf(text: string): Fields | null {
+  if (!text.trimStart().startsWith('{')) return null
+  try {
+    const value: unknown = JSON.parse(text)
+    return isFields(value) ? value : null
+  } catch {
+    return null // a text that begins like one
+  }
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,179 @@
+/** One enrolled wallet: its key, a socket of its own, what comes in by it, and what it sends. */
+import type { AdapterContext, AdapterState, NativeInbound, StateReport } from '../../../src/adapter/index.ts'
+import { boundedSet } from '../account.ts'
+import { type Chain, type ChainMessage, messageSchema } from '../chain.ts'
+import { abridged } from '../did.ts'
+import { PushError } from '../errors.ts'
+import { type Feed, listFeeds } from '../feeds.ts'
+import type { Profiles } from '../profiles.ts'
+import type { RestClient } from '../rest.ts'
+import type { EnrolledAccount } from './account.ts'
+import type { Groups } from './conversations.ts'
+import { holdLine } from './line.ts'
+import { conversationIdOf, createNativeReader } from './reader.ts'
+import { createNativeSender, type NativeSender } from './sender.ts'
+import type { SentMessages } from './sent.ts'
+
+/** Events that wait to be processed; more are let go, and found again as gaps. */
+const CAPACITY = 500
+/** Messages remembered as heard, so that gaps in a chain are seen. */
+const REMEMBERED_MESSAGES = 5_000
+/** A gap is followed back to this long before the line was opened, in milliseconds; a walk reads what is older. */
+const CLOCK_SKEW_MS = 120_000
+
+export interface MemberParts {
+  id: string
+  account: EnrolledAccount
+  /** The gateway's own DID, whose messages are envelopes and stand in the inbox already. */
+  gateway: string
+  rest: RestClient
+  profiles: Profiles
+  chain: Chain
+  groups: Groups
+  sent: SentMessages
+  context: AdapterContext
+  line: { baseUrl: string; timeoutMs: number; longestPauseMs: number }
+}
+
+export interface Member extends NativeSender {
+  /** All chats and requests since a time. */
+  walk(since: number, signal: AbortSignal): AsyncGenerator<NativeInbound>
+  /** Aborts when it is closed. */
+  readonly lifetime: AbortSignal
+  close(): Promise<void>
+}
+
+/** Opens the line, whose state is reported. The account belongs to the member from then on, which disposes of it. */
+export function openMember(parts: MemberParts): Member {
+  const { id, account, rest, chain, groups, sent, context } = parts
+  const { clock, log } = context
+  const life = new AbortController()
+  const { signal: lifetime } = life
+  const reader = createNativeReader({ enrolment: id, account, groups, sent, log })
+  const sender = createNativeSender({ ...parts, clock })
+  const known = boundedSet(REMEMBERED_MESSAGES)
+  const lanes = new Map<string, Promise<void>>()
+  const floor = clock.now() - CLOCK_SKEW_MS
+  let waiting = 0
+  let state: AdapterState | null = null
+
+  function report(next: StateReport): void {
+    if (state === 'stopped' || (next.state === state && next.reason === undefined)) return
+    state = next.state
+    context.enrolmentState(id, next)
+  }
+
+  /** What is signed for another conversation was put into this one by somebody else. */
+  async function read(
+    message: ChainMessage,
+    conversation: string,
+    via: NativeInbound['via'],
+    signal: AbortSignal,
+  ) {
+    if (conversationIdOf(message, account.did) !== conversation) return null
+    return reader.read(message, via, signal)
+  }
+
+  async function take(message: ChainMessage, conversation: string): Promise<void> {
+    const reading = await read(message, conversation, 'stream', lifetime)
+    lifetime.throwIfAborted()
+    if (reading?.kind === 'native') await context.deliverNative(reading.inbound)
+    // Somebody's envelope for the wallet itself: the gateway takes it as from any other network.
+    if (reading?.kind === 'frame' && reading.from !== account.did && reading.from !== parts.gateway) {
+      await context.deliver({
+        frame: reading.frame,
+        remoteId: message.cid,
+        to: account.did,
+        from: reading.from,
+        via: 'stream',
+        remoteTime: message.timestamp,
+        transactionId: null,
+      })
+    }
+  }
+
+  /** The message, and those before it that no event told of, oldest first. */
+  async function process(newest: ChainMessage, conversation: string): Promise<void> {
+    if (known.has(newest.cid)) return
+    const isOld = ({ cid, timestamp }: ChainMessage) =>
+      known.has(cid) || (timestamp !== null && timestamp < floor)
+    const isNext = newest.link === null || known.has(newest.link)
+    for await (const message of isNext ? [newest] : chain.forwards(newest.cid, isOld, lifetime)) {
+      await take(message, conversation)
+      known.add(message.cid)
+    }
+  }
+
+  function hear(event: unknown): void {
+    if (lifetime.aborted || waiting >= CAPACITY) return
+    const message = messageSchema.safeParse(event)
+    // Approvals and refusals of requests carry no message.
+    if (!message.success) return
+    const conversation = conversationIdOf(message.data, account.did)
+    if (conversation === null) return
+    waiting++
+    const lane = (lanes.get(conversation) ?? Promise.resolve())
+      .then(() => process(message.data, conversation))
+      .catch((error: unknown) => {
+        if (lifetime.aborted) return
+        // The next message of the chat finds it again as a gap, and the next walk as well.
+        const code = error instanceof PushError ? error.code : 'unexpected'
+        const details = { enrolment: id, account: abridged(message.data.fromDID), code }
+        log.warn(details, 'a native Push message could not be taken yet')
+      })
+      .finally(() => {
+        waiting--
+        if (lanes.get(conversation) === lane) lanes.delete(conversation)
+      })
+    lanes.set(conversation, lane)
+  }
+
+  async function* chat(feed: Feed, since: number, signal: AbortSignal): AsyncGenerator<NativeInbound> {
+    if (feed.kind === 'group') await groups.learn(feed.chatId, feed)
+    if (feed.threadHash === null || (feed.latest !== null && feed.latest < since)) return
+    const isOld = ({ timestamp }: ChainMessage) => timestamp !== null && timestamp < since
+    for await (const message of chain.forwards(feed.threadHash, isOld, signal)) {
+      const conversation = conversationIdOf(message, account.did)
+      const belongs =
+        feed.kind === 'group'
+          ? conversation === feed.chatId
+          : conversation?.split('_').includes(feed.peer) === true
+      const reading = belongs ? await reader.read(message, 'history', signal) : null
+      if (reading?.kind === 'native') yield reading.inbound
+    }
+  }
+
+  const { baseUrl, timeoutMs, longestPauseMs } = parts.line
+  const held = holdLine(
+    {
+      baseUrl,
+      did: account.did,
+      timeoutMs,
+      longestPauseMs,
+      clock,
+      random: context.random,
+      prepare: (signal) => account.admit(signal),
+      spent: () => account.ended(),
+      onChat: hear,
+      report,
+    },
+    lifetime,
+  )
+
+  return {
+    ...sender,
+    lifetime,
+    async *walk(since, signal) {
+      for await (const feed of listFeeds(rest, account.did, 'chats', signal)) yield* chat(feed, since, signal)
+      for await (const feed of listFeeds(rest, account.did, 'requests', signal))
+        yield* chat(feed, since, signal)
+    },
+    async close() {
+      life.abort(new PushError('aborted', 'The enrolment was closed'))
+      await held
+      await Promise.all(lanes.values())
+      await account.dispose()
+      report({ state: 'stopped' })
+    },
+  }
+}
