@@ -14,8 +14,8 @@ export interface Participant {
   networks: Map<string, NetworkClient>
   /** Messages that were opened, each once, in order of arrival over any way. */
   messages: Message[]
-  /** Ids of the envelopes of which a copy arrived, by network. */
-  arrivals: Map<string, Set<string>>
+  /** Times at which copies of an envelope arrived, by network and id; `performance.now()`. */
+  arrivals: Map<string, Map<string, number[]>>
   close(): Promise<void>
 }
 
@@ -67,11 +67,17 @@ export async function joinNetwork(
     credentials: needsCredentials ? await client.credentials(network) : null,
     signer: participant.signer,
   })
-  const arrived = new Set<string>()
+  listen(participant, network, connected)
+}
+
+/** Opens what arrives at a client of the participant's. */
+export function listen(participant: Participant, network: string, connected: NetworkClient): void {
+  const arrived = participant.arrivals.get(network) ?? new Map<string, number[]>()
   participant.arrivals.set(network, arrived)
   connected.onFrame((frame) => {
-    arrived.add(toHex(decodeFrame(frame).id))
-    client.receive(frame, { network }).then(
+    const id = toHex(decodeFrame(frame).id)
+    arrived.set(id, [...(arrived.get(id) ?? []), performance.now()])
+    participant.client.receive(frame, { network }).then(
       (message) => message && participant.messages.push(message),
       (error: unknown) =>
         console.error(
@@ -80,6 +86,18 @@ export async function joinNetwork(
     )
   })
   participant.networks.set(network, connected)
+}
+
+/** Puts a frame on a network with the participant's own client there, for another wallet. */
+export async function sendOver(
+  network: string,
+  from: Participant,
+  to: Client,
+  frame: Uint8Array,
+): Promise<void> {
+  const client = from.networks.get(network)
+  if (!client) throw new Error(`${from.name} has not joined ${network}`)
+  await client.send(client.gatewayAddress ?? (await addressOn(network, to)), frame)
 }
 
 /** Address of a wallet on a network, as anyone can look it up. */

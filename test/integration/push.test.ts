@@ -7,6 +7,7 @@ import {
   createParticipant,
   joinNetwork,
   type Participant,
+  sendOver,
   settledJourney,
 } from '../../src/cli/demo.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
@@ -48,12 +49,7 @@ async function sendFrom(
   text: string,
 ): Promise<string> {
   const sealed = await sender.client.seal({ to: recipient.client.account, text })
-  // On XMTP and Push the gateway hears what is written to its own account.
-  const own = ['xmtp', 'push'].includes(network)
-    ? gateway.gateway.networks.get(network)?.adapter.identity?.ownAddress()
-    : null
-  const address = own ?? (await addressOn(network, recipient.client))
-  await sender.networks.get(network)!.send(address, sealed.frame)
+  await sendOver(network, sender, recipient.client, sealed.frame)
   return sealed.id
 }
 

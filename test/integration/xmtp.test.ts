@@ -9,10 +9,10 @@ import {
   addressOn,
   createParticipant,
   joinNetwork,
+  listen,
   type Participant,
   settledJourney,
 } from '../../src/cli/demo.ts'
-import { decodeFrame, toHex } from '../../src/envelope/index.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { arrival, copies, opening } from '../support/participants.ts'
 
@@ -56,15 +56,7 @@ async function joinXmtp(): Promise<void> {
     signer: alice.signer,
     directory: folder,
   })
-  const arrived = alice.arrivals.get('xmtp') ?? new Set<string>()
-  alice.arrivals.set('xmtp', arrived)
-  onXmtp.onFrame((frame) => {
-    arrived.add(toHex(decodeFrame(frame).id))
-    alice.client.receive(frame, { network: 'xmtp' }).then(
-      (message) => message && alice.messages.push(message),
-      (error: unknown) => console.error('a frame was not opened', error),
-    )
-  })
+  listen(alice, 'xmtp', onXmtp)
 }
 
 function description(): Record<string, unknown> {

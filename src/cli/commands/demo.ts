@@ -1,23 +1,22 @@
-import type { NetworkClient } from '../../adapter/index.ts'
 import { startGateway } from '../../main.ts'
 import { createLog } from '../../observability/log.ts'
 import { type Command, type CommandInput, EXIT, style } from '../command.ts'
-import {
-  addressOn,
-  createParticipant,
-  joinNetwork,
-  type Participant,
-  settledJourney,
-  until,
-} from '../demo.ts'
+import { createParticipant, joinNetwork, type Participant, sendOver, settledJourney, until } from '../demo.ts'
 import { drawJourney } from '../draw-journey.ts'
 import { waitUntilConnected } from '../wait-until-connected.ts'
+
+const NETWORKS = [
+  { network: 'waku', title: 'Waku' },
+  { network: 'xmtp', title: 'XMTP' },
+  { network: 'push', title: 'Push' },
+  { network: 'trtc', title: 'TRTC' },
+] as const
 
 export const command: Command = {
   summary: 'Show the main job end to end on local stand-ins, in about a minute.',
   usage: '',
   description:
-    'Two wallets sign in. Alice’s real Waku light node publishes a sealed message; Bob’s real Tencent Chat client receives and opens it; Bob answers from TRTC and Alice gets it on Waku; one envelope sent over HTTP, Waku and TRTC at once arrives once. Exits 0 only if all of that happened.',
+    'Two wallets sign in and join XMTP, Push, Waku and TRTC with the networks’ own SDKs. A sealed message goes from each network to the next, all the way round; then one envelope, sent over HTTP and all four networks at once, arrives once, and the journeys are drawn. Exits 0 only if all of that happened.',
   options: {},
   positionals: { minimum: 0, maximum: 0 },
   async run(input) {
@@ -42,11 +41,14 @@ async function story(
   const step = steps(input)
   const running = await step('a gateway on the SANDBOX networks', async () => {
     const started = await startGateway({
-      values: { server: { port: 0 }, networks: { waku: 'sandbox', trtc: 'sandbox' } },
+      values: {
+        server: { port: 0 },
+        networks: Object.fromEntries(NETWORKS.map(({ network }) => [network, 'sandbox'])),
+      },
       log: createLog({ level: 'silent' }),
     })
     closing.push(() => started.stop())
-    const connected = await waitUntilConnected(started.gateway.networks, { signal, timeoutMs: 30_000 })
+    const connected = await waitUntilConnected(started.gateway.networks, { signal, timeoutMs: 60_000 })
     if (!connected)
       throw new Error('a network of the sandbox did not connect; run: npm run causeway -- doctor')
     return started
@@ -59,44 +61,49 @@ async function story(
   const [alice, bob] = await step('Alice and Bob sign in, each with one wallet signature', () =>
     Promise.all([participant('Alice'), participant('Bob')]),
   )
-  await step('Alice joins Waku with @waku/sdk, and both join TRTC with @tencentcloud/chat', () =>
-    Promise.all([
-      joinNetwork(alice, 'waku', running),
-      joinNetwork(alice, 'trtc', running),
-      joinNetwork(bob, 'trtc', running),
-    ]),
+  await step(`both join ${NETWORKS.map(({ title }) => title).join(', ')} with the networks’ own SDKs`, () =>
+    Promise.all(
+      [alice, bob].flatMap((one) => NETWORKS.map(({ network }) => joinNetwork(one, network, running))),
+    ),
   )
 
-  const question = await alice.client.seal({ to: bob.client.account, text: 'Hello Bob, this left on Waku.' })
-  await step('Alice publishes a sealed message on Waku; Bob opens it on TRTC', async () => {
-    await clientOf(alice, 'waku').send(await addressOn('waku', bob.client), question.frame)
-    await opened(bob, question.id, 'trtc')
-  })
-  const answer = await bob.client.seal({
-    to: alice.client.account,
-    text: 'Hello Alice, this left on TRTC.',
-    replyTo: question.id,
-  })
-  await step('Bob answers from TRTC; Alice opens it on Waku', async () => {
-    await clientOf(bob, 'trtc').send(await addressOn('trtc', alice.client), answer.frame)
-    await opened(alice, answer.id, 'waku')
-  })
-  const thrice = await alice.client.seal({ to: bob.client.account, text: 'This left three times.' })
-  await step('one envelope over HTTP, Waku and TRTC at once arrives once', async () => {
+  const ids: string[] = []
+  let [from, to] = [alice, bob]
+  // Around all networks: what left on one is opened on the next, and answered from there.
+  for (const [place, { network, title }] of NETWORKS.entries()) {
+    const next = NETWORKS[(place + 1) % NETWORKS.length] ?? NETWORKS[0]
+    const message = await from.client.seal({
+      to: to.client.account,
+      text: `Hello ${to.name}, this left on ${title}.`,
+      ...(ids.length > 0 ? { replyTo: ids.at(-1) } : {}),
+    })
+    await step(
+      `${from.name} sends a sealed message on ${title}; ${to.name} opens it on ${next.title}`,
+      async () => {
+        await sendOver(network, from, to.client, message.frame)
+        await opened(to, message.id, next.network)
+      },
+    )
+    ids.push(message.id)
+    ;[from, to] = [to, from]
+  }
+
+  const everywhere = await alice.client.seal({ to: bob.client.account, text: 'This left five times.' })
+  ids.push(everywhere.id)
+  await step('one envelope over HTTP and all four networks at once arrives once', async () => {
     await Promise.all([
-      alice.client.submit(thrice),
-      clientOf(alice, 'waku').send(await addressOn('waku', bob.client), thrice.frame),
-      clientOf(alice, 'trtc').send(await addressOn('trtc', bob.client), thrice.frame),
+      alice.client.submit(everywhere),
+      ...NETWORKS.map(({ network }) => sendOver(network, alice, bob.client, everywhere.frame)),
     ])
-    await opened(bob, thrice.id)
-    await settledJourney(alice.client, thrice.id)
-    const shown = bob.messages.filter(({ id }) => id === thrice.id).length
-    const kept = (await bob.client.inbox({ limit: 100 })).filter(({ id }) => id === thrice.id).length
+    await opened(bob, everywhere.id)
+    await settledJourney(alice.client, everywhere.id)
+    const shown = bob.messages.filter(({ id }) => id === everywhere.id).length
+    const kept = (await bob.client.inbox({ limit: 100 })).filter(({ id }) => id === everywhere.id).length
     if (shown !== 1 || kept !== 1) throw new Error(`shown ${shown} times, in the inbox ${kept} times`)
   })
 
   await Promise.all([alice.client.flush(), bob.client.flush()])
-  for (const { id } of [question, answer, thrice]) {
+  for (const id of ids) {
     const journey = await settledJourney(alice.client, id)
     input.print(input.json ? JSON.stringify(journey) : `\n${drawJourney(journey)}`)
   }
@@ -104,12 +111,6 @@ async function story(
     input.print(
       `\n${style('green', 'All of it happened.')} SANDBOX: the networks were local stand-ins; the clients were the real SDKs.`,
     )
-}
-
-function clientOf(participant: Participant, network: string): NetworkClient {
-  const client = participant.networks.get(network)
-  if (!client) throw new Error(`${participant.name} has not joined ${network}`)
-  return client
 }
 
 /** Waits until the participant has opened the message, and a copy of it has come over the network if one is named. */
