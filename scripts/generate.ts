@@ -6,6 +6,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { renderCapabilitiesReference } from '../src/adapter/reference.ts'
 import { renderConfigReference, renderConfigSchema } from '../src/config/reference.ts'
+import { renderContentReference } from '../src/content/reference.ts'
 import { renderErrorsReference, renderMetricsReference, renderOpenApi } from '../src/http/index.ts'
 import { renderEnvelopeReference } from './envelope-vectors.ts'
 
@@ -13,6 +14,7 @@ export const generated: Record<string, () => string | Promise<string>> = {
   'config/schema.json': renderConfigSchema,
   'docs/reference/config.md': renderConfigReference,
   'docs/reference/networks.md': renderCapabilitiesReference,
+  'docs/reference/content.md': renderContentReference,
   'docs/reference/errors.md': renderErrorsReference,
   'docs/reference/metrics.md': renderMetricsReference,
   'docs/reference/openapi.json': renderOpenApi,

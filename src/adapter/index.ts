@@ -1,6 +1,7 @@
 /** The adapter contract, as adapters import it. */
 export * from './capabilities.ts'
 export * from './clock.ts'
+export * from './content-support.ts'
 export * from './context.ts'
 export * from './contract.ts'
 export * from './enrolment.ts'
