@@ -6,6 +6,7 @@
  * Life of an enrolment: `begin` → `complete` (counts as open from then on) → any number of `close` and `open` → `revoke`.
  * A begun one that comes to nothing ends by `cancel`. Every rejection is an `AdapterError`.
  */
+import type { ContentSupport } from './content-support.ts'
 import type { Receipt, StateReport } from './contract.ts'
 
 /** Absent where a network has no way to make the gateway a wallet's client. */
@@ -17,6 +18,11 @@ export interface EnrolmentFacet {
    * refuses. Absent where the network has no notifications. A wallet has one enrolment on a network, of one kind or the other.
    */
   readonly notifications?: EnrolmentTerms
+  /**
+   * What the network's own clients make of contents. The gateway renders by it: `send` gets no content that is declared
+   * `fallback` or `dropped`. Absent: it gets each as it is.
+   */
+  readonly contents?: ContentSupport
   /**
    * Prepares a client of the wallet's and answers what the wallet has to sign. What it needs until `complete` stays in this
    * process: a restart ends it, and files that a crash left are the adapter's to remove when it starts.

@@ -187,5 +187,13 @@ export interface Journey {
     wallet: string | null
     detail: string | null
   }[]
-  deliveries: { network: string; wallet: string; state: string; attempt: number; reason: string | null }[]
+  deliveries: {
+    network: string
+    wallet: string
+    state: string
+    /** In hop mode what the network's own clients see; `dropped`: nothing. Null in other modes, and before the first try. */
+    rendering: 'native' | 'converted' | 'fallback' | 'dropped' | null
+    attempt: number
+    reason: string | null
+  }[]
 }

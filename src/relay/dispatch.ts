@@ -9,6 +9,7 @@ import type { HopSends } from './hop-out.ts'
 import type { LaneItem, LaneOutcome } from './lanes.ts'
 import type { RelayContext } from './parts.ts'
 import type { Ranking } from './ranking.ts'
+import { CONTENT_DROPPED, renderingDetail } from './rendering.ts'
 import { judge, retryDelay } from './retry.ts'
 import { createTransmitter, OBEY_MS } from './transmit.ts'
 import type { DeliveryOutcome, RunningNetwork } from './types.ts'
@@ -186,6 +187,9 @@ export function createDispatcher(
     { adapter }: RunningNetwork,
     envelope: StoredEnvelope,
   ): Promise<LaneOutcome> {
+    const plan = await transmitter.plan(adapter, item, envelope)
+    const rendering = plan && 'planned' in plan ? plan.planned.rendering : null
+    if (rendering === 'dropped') return give(item, 'superseded', CONTENT_DROPPED)
     const { moved, delivery } = await store.moveDelivery({
       id: item.id,
       from: ['pending', 'uncertain'],
@@ -193,7 +197,7 @@ export function createDispatcher(
       attempt: item.attempt + 1,
       // The lease: nobody else works in this process, and after a crash `dispatching` means uncertain.
       nextAt: clock.now() + settings.sendTimeoutMs + OBEY_MS,
-      checkpoint: checkpoint('dispatched', 'success', null),
+      checkpoint: checkpoint('dispatched', 'success', renderingDetail(rendering)),
       at: clock.now(),
     })
     if (!moved || !delivery) return 'done'
@@ -205,6 +209,7 @@ export function createDispatcher(
         adapter,
         delivery,
         envelope,
+        plan,
         (late) => void answeredLate(delivery, late),
       )
       const latency = elapsed()

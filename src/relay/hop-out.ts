@@ -2,7 +2,8 @@
  * Hop requests: envelopes that a wallet's device seals to its gateway, to be sent as native messages by the client that the
  * gateway is on a network. They are kept sealed and opened in memory only.
  */
-import { AdapterError, type NativeIntent } from '../adapter/index.ts'
+import { AdapterError, type ContentSupport, type NativeIntent, type Rendering } from '../adapter/index.ts'
+import { render } from '../content/index.ts'
 import type { ActiveEnrolment } from '../enrolment/types.ts'
 import {
   decodeSealed,
@@ -110,9 +111,17 @@ export function createHopRequests(
   }
 }
 
+/** How a request is sent. Holds plaintext: it is dropped when the send has ended. */
+export interface PlannedSend {
+  rendering: Rendering
+  /** Null: the network's clients would see nothing of it, and it is not sent. */
+  intentOf: ((delivery: Pick<Delivery, 'transactionId' | 'attempt'>) => NativeIntent) | null
+}
+
 /** Sends that are under way, by enrolment. */
 export interface HopSends {
-  intentFor(enrolment: string, delivery: Delivery, envelope: StoredEnvelope): Promise<NativeIntent>
+  /** Opens the request and decides by what the network declares (null: nothing) how it is to be sent. */
+  plan(enrolment: string, support: ContentSupport | null, envelope: StoredEnvelope): Promise<PlannedSend>
   /** Notes a send until it has ended, whatever its end. */
   track<T>(enrolment: string, send: Promise<T>): Promise<T>
   /** Resolves when the sends that are under way now have ended, and what they told is stored. */
@@ -143,29 +152,29 @@ export function createHopSends(
   }
 
   return {
-    async intentFor(id, delivery, envelope) {
+    async plan(id, support, envelope) {
       const enrolment = hop.enrolments.get(id)
       if (!enrolment) throw new AdapterError('permanent', 'the wallet has ended this enrolment')
       const sealed = decodeSealed(envelope.bytes)
       const request = readHopRequest(sealed.header)
-      const content = await openSealed(sealed, { privateKeys: [hop.openingKey] })
+      const inner = await openSealed(sealed, { privateKeys: [hop.openingKey] })
       const [reference, replaces] = await Promise.all([
-        remoteIdOf(enrolment, content.inReplyTo),
-        remoteIdOf(enrolment, content.replaces),
+        remoteIdOf(enrolment, inner.inReplyTo),
+        remoteIdOf(enrolment, inner.replaces),
       ])
+      const asked = { content: nativeOf(inner), reference, replaces }
+      const { rendering, outgoing } = support
+        ? render(support, { ...asked, revises: inner.replaces !== null })
+        : { rendering: 'native' as const, outgoing: asked }
+      if (outgoing === null) return { rendering, intentOf: null }
+      const { conversation } = request
+      const to = conversation === null ? { wallet: sealed.header.to[0]! } : { conversation }
+      const silent = (envelope.flags & FLAGS.silent) !== 0
       return {
-        enrolment: id,
-        transactionId: delivery.transactionId,
-        envelopeId: envelope.id,
-        to:
-          request.conversation === null
-            ? { wallet: sealed.header.to[0]! }
-            : { conversation: request.conversation },
-        content: nativeOf(content),
-        reference,
-        replaces,
-        silent: (envelope.flags & FLAGS.silent) !== 0,
-        attempt: delivery.attempt,
+        rendering,
+        intentOf: ({ transactionId, attempt }) => {
+          return { enrolment: id, transactionId, envelopeId: envelope.id, to, ...outgoing, silent, attempt }
+        },
       }
     },
     track(enrolment, send) {

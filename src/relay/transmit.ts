@@ -3,7 +3,6 @@ import {
   type Adapter,
   AdapterError,
   type EnrolmentFacet,
-  type NativeIntent,
   type Receipt,
   type SendIntent,
 } from '../adapter/index.ts'
@@ -13,7 +12,7 @@ import type { Delivery, StoredEnvelope } from '../store/port.ts'
 import { withDeadline } from './deadline.ts'
 import type { Frames } from './frames.ts'
 import { aliasedReceipt, enrolmentOf } from './hop.ts'
-import type { HopSends } from './hop-out.ts'
+import type { HopSends, PlannedSend } from './hop-out.ts'
 import type { RelayContext } from './parts.ts'
 
 /** How long an adapter may take to obey its signal before its slot is taken from it. */
@@ -23,6 +22,14 @@ const PROVISIONED_ADDRESSES = 50_000
 
 /** One call of an adapter's `send`, or of its enrolment facet's, and what has to be done before it. */
 export interface Transmitter {
+  /**
+   * How a hop request will be sent; null for everything else. What fails here is told by `transmit`, to which it is given.
+   */
+  plan(
+    adapter: Adapter,
+    delivery: Pick<Delivery, 'address'>,
+    envelope: StoredEnvelope,
+  ): Promise<SendPlan | null>
   /**
    * How an earlier send is looked up. `resend`: it may be repeated instead, for the network takes it once. `find` is null
    * where the network cannot be asked.
@@ -45,9 +52,12 @@ export interface Transmitter {
     adapter: Adapter,
     delivery: Delivery,
     envelope: StoredEnvelope,
+    plan: SendPlan | null,
     late: (receipt: Receipt) => void,
   ): Promise<Receipt>
 }
+
+export type SendPlan = { planned: PlannedSend } | { failure: AdapterError }
 
 export function createTransmitter(
   context: Pick<RelayContext, 'clock' | 'settings' | 'directory' | 'log' | 'hop'>,
@@ -98,8 +108,7 @@ export function createTransmitter(
       await provision(adapter, delivery)
       return await intentFor(delivery, envelope, adapter)
     } catch (error) {
-      if (AdapterError.is(error) && error.class !== 'uncertain') throw error
-      throw new AdapterError('retryable', 'the send could not be prepared', { cause: error })
+      throw preparationError(error)
     }
   }
 
@@ -112,24 +121,32 @@ export function createTransmitter(
     )
   }
 
-  /** What may take long, and sends nothing, comes first: opening the wallet's client, and the envelope. */
-  async function preparedNative(
-    enrolment: string,
-    delivery: Delivery,
-    envelope: StoredEnvelope,
-  ): Promise<NativeIntent> {
-    const { directory, sends } = hopOf(enrolment)
+  async function planned(adapter: Adapter, enrolment: string, envelope: StoredEnvelope): Promise<SendPlan> {
+    try {
+      const { sends } = hopOf(enrolment)
+      return { planned: await sends.plan(enrolment, adapter.enrolment?.contents ?? null, envelope) }
+    } catch (error) {
+      return { failure: preparationError(error) }
+    }
+  }
+
+  /** What may take long, and sends nothing, comes first: opening the wallet's client. */
+  async function openClient(enrolment: string): Promise<void> {
+    const { directory } = hopOf(enrolment)
     try {
       const open = async (signal: AbortSignal) => directory.use(enrolment, signal, async () => undefined)
       await withDeadline(clock, limits, open)
-      return await sends.intentFor(enrolment, delivery, envelope)
     } catch (error) {
-      if (AdapterError.is(error) && error.class !== 'uncertain') throw error
-      if (error instanceof EnvelopeError) {
-        throw new AdapterError('permanent', 'the request does not open', { cause: error })
-      }
-      throw new AdapterError('retryable', 'the send could not be prepared', { cause: error })
+      throw preparationError(error)
     }
+  }
+
+  /** Of a hop request. Throws `AdapterError`; null for what is not sent at all. */
+  async function preparedNative(enrolment: string, delivery: Delivery, plan: SendPlan) {
+    if ('failure' in plan) throw plan.failure
+    if (plan.planned.intentOf === null) return null
+    await openClient(enrolment)
+    return plan.planned.intentOf(delivery)
   }
 
   function native<T>(
@@ -144,13 +161,19 @@ export function createTransmitter(
     adapter: Adapter,
     delivery: Delivery,
     envelope: StoredEnvelope,
+    plan: SendPlan | null,
   ): Promise<(signal: AbortSignal) => Promise<Receipt>> {
     const enrolment = enrolmentOf(delivery)
     if (enrolment === null) {
       const intent = await prepared(adapter, delivery, envelope)
       return (signal) => adapter.send(intent, signal)
     }
-    const intent = await preparedNative(enrolment, delivery, envelope)
+    const intent = await preparedNative(
+      enrolment,
+      delivery,
+      plan ?? (await planned(adapter, enrolment, envelope)),
+    )
+    if (intent === null) return async () => ({ remoteIds: [] })
     return async (signal) => {
       const receipt = await native(enrolment, (facet, until) => facet.send(intent, until), signal)
       return aliasedReceipt(enrolment, receipt)
@@ -164,7 +187,9 @@ export function createTransmitter(
         return {
           resend: false,
           async find(own, envelope, signal) {
-            const intent = await preparedNative(enrolment, own, envelope)
+            const plan = await planned(adapter, enrolment, envelope)
+            const intent = await preparedNative(enrolment, own, plan)
+            if (intent === null) return null
             const receipt = await native(enrolment, (facet, until) => facet.find(intent, until), signal)
             return receipt && aliasedReceipt(enrolment, receipt)
           },
@@ -180,8 +205,12 @@ export function createTransmitter(
             : null,
       }
     },
-    async transmit(adapter, delivery, envelope, late) {
-      const send = await sender(adapter, delivery, envelope)
+    async plan(adapter, delivery, envelope) {
+      const enrolment = enrolmentOf(delivery)
+      return enrolment === null ? null : planned(adapter, enrolment, envelope)
+    },
+    async transmit(adapter, delivery, envelope, plan, late) {
+      const send = await sender(adapter, delivery, envelope, plan)
       return withDeadline(clock, limits, send, {
         resolved: late,
         rejected: (error) =>
@@ -192,4 +221,13 @@ export function createTransmitter(
       })
     },
   }
+}
+
+/** What failed before the send, as the relay judges it: nothing has left. */
+function preparationError(error: unknown): AdapterError {
+  if (AdapterError.is(error) && error.class !== 'uncertain') return error
+  if (error instanceof EnvelopeError) {
+    return new AdapterError('permanent', 'the request does not open', { cause: error })
+  }
+  return new AdapterError('retryable', 'the send could not be prepared', { cause: error })
 }

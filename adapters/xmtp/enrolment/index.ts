@@ -8,6 +8,7 @@ import type {
   EnrolmentFacet,
   EnrolmentTerms,
 } from '../../../src/adapter/index.ts'
+import { xmtpContents } from '../../../src/content/index.ts'
 import type { BackendPool } from '../backends.ts'
 import { envelopeCodec } from '../codec.ts'
 import { toAdapterError, XmtpError } from '../errors.ts'
@@ -168,6 +169,7 @@ export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpE
 
   return {
     terms,
+    contents: xmtpContents,
     begin: ({ id, account, secret }, signal) => translated(() => begin(id, account, secret, signal)),
     complete: ({ id, signature, chainId }, signal) =>
       translated(() => complete(id, signature, chainId, signal)),

@@ -2,6 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { decode } from 'cborg'
 import { fromHex } from '../../envelope/index.ts'
+import { renderingOf } from '../../relay/rendering.ts'
 import { parseJson, readBody, requireMediaType } from '../body.ts'
 import { type App, type AppContext, sessionOf } from '../context.ts'
 import { codesOf, JSON_BODY, jsonContent, needsSession, refusals, SESSION, STORE } from '../documentation.ts'
@@ -169,6 +170,10 @@ const getJourney = createRoute({
               wallet: walletKeySchema,
               mode: modeSchema,
               state: deliveryStateSchema,
+              rendering: z.enum(['native', 'converted', 'fallback', 'dropped']).nullable().openapi({
+                description:
+                  'Hop mode: what the network’s own clients see. `converted`: another content that says the same; `fallback`: text in its place; `dropped`: nothing. Null in other modes, and before the first try.',
+              }),
               attempt: z.number().int(),
               nextAt: timeSchema.nullable(),
               reason: z.string().nullable(),
@@ -255,8 +260,11 @@ export function registerEnvelopes(app: App): void {
           }),
         deliveries: deliveries
           .filter((delivery) => mine(delivery.wallet))
-          .map(({ network, wallet: of, state, attempt, nextAt, reason, updatedAt }) => {
-            return { network, wallet: of, mode: envelope.mode, state, attempt, nextAt, reason, updatedAt }
+          .map((delivery) => {
+            const { network, wallet: of, state, attempt, nextAt, reason, updatedAt } = delivery
+            const rendering = renderingOf(delivery, checkpoints)
+            const { mode } = envelope
+            return { network, wallet: of, mode, state, rendering, attempt, nextAt, reason, updatedAt }
           }),
       },
       200,

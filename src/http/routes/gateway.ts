@@ -42,6 +42,13 @@ const networkStatusSchema = z
           .object({ meaning: z.string() })
           .nullable()
           .openapi({ description: 'What a wallet agrees to that enrols for notifications alone.' }),
+        contents: z
+          .record(z.string(), z.enum(['native', 'converted', 'fallback', 'dropped']))
+          .nullable()
+          .openapi({
+            description:
+              'What the network’s own clients make of contents, by kind. Null: each arrives as it is.',
+          }),
       })
       .nullable()
       .openapi({ description: 'Hop mode on this network; null where there is none.' }),
@@ -164,7 +171,13 @@ export function registerGateway(app: App): void {
       if (!facet) return null
       const { meaning, handover, groups } = facet.terms
       const notifications = facet.notifications ? { meaning: facet.notifications.meaning } : null
-      return { meaning, handover, groups, notifications }
+      return {
+        meaning,
+        handover,
+        groups,
+        notifications,
+        contents: facet.contents ? { ...facet.contents.kinds } : null,
+      }
     }
     const list = networks.list().map((status) => ({
       network: status.network,
