@@ -33,7 +33,10 @@ export const messageSchema = z.looseObject({
 /** A message as the service keeps it, encrypted. */
 export type ChainMessage = z.output<typeof messageSchema>
 
-export interface Chain<Message extends ChainMessage = ChainMessage> {
+/** What a chain needs of its messages. */
+export type Link = Pick<ChainMessage, 'cid' | 'link'>
+
+export interface Chain<Message extends Link = ChainMessage> {
   /** Newest first, from this cid on back to the beginning. */
   backwards(cid: string, signal: AbortSignal): AsyncGenerator<Message>
   /**
@@ -59,10 +62,7 @@ export function createChain(rest: RestClient): Chain {
  * The messages that lead back from `cid`, newest first, as far as an answer is a chain; null stands for what is no message.
  * Throws `malformed-answer` when not even the first is there.
  */
-export function linked<Message extends ChainMessage>(
-  cid: string,
-  answer: readonly (Message | null)[],
-): Message[] {
+export function linked<Message extends Link>(cid: string, answer: readonly (Message | null)[]): Message[] {
   const messages: Message[] = []
   let expected: string | null = cid
   for (const message of answer) {
@@ -75,7 +75,7 @@ export function linked<Message extends ChainMessage>(
 }
 
 /** A chain whose pages come from `read`: what the service answers at `pagePath`. */
-export function chainOf<Message extends ChainMessage>(
+export function chainOf<Message extends Link>(
   read: (cid: string, signal: AbortSignal) => Promise<(Message | null)[]>,
 ): Chain<Message> {
   const page = async (cid: string, signal: AbortSignal) => linked(cid, await read(cid, signal))

@@ -15,6 +15,11 @@ export interface OpaqueFacet {
   /** How many topics a registration follows, for the limit on topics. Given the output of `registration`. */
   topics(registration: unknown): number
   /**
+   * Why this wallet may not register this: a member and one sentence, `account: is not the account of this wallet`. Null when
+   * it may. Absent: any wallet may register what the schema takes.
+   */
+  objection?(wallet: string, registration: unknown): string | null
+  /**
    * Begins to follow, or goes on with a registration that has changed: a mirror that is followed already is replaced, and
    * nothing is lost meanwhile. Resolves when the registration is in force; trouble with the connection is no reason to
    * reject, what was missed is caught up with. Called for every mirror of a new instance too, before its `start`, which then takes

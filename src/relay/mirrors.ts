@@ -108,7 +108,7 @@ export function createMirrorKeeper(context: RelayContext, parcels: Parcels): Mir
     )
   }
 
-  function checked(network: string, input: unknown): { registration: unknown; topics: number } {
+  function checked({ wallet, network }: Place, input: unknown): { registration: unknown; topics: number } {
     const running = networks.get(network)
     if (!running) throw new RelayError('network-unknown', 'No network of this name runs here')
     const { opaque } = running.adapter
@@ -119,6 +119,8 @@ export function createMirrorKeeper(context: RelayContext, parcels: Parcels): Mir
       const told = faults.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`)
       throw new RelayError('mirror-registration-invalid', told.join('; '))
     }
+    const objection = opaque.objection?.(wallet, parsed.data) ?? null
+    if (objection !== null) throw new RelayError('mirror-registration-invalid', objection)
     const topics = opaque.topics(parsed.data)
     const most = settings.mirrorTopics ?? TOPICS
     if (topics > most) {
@@ -210,7 +212,7 @@ export function createMirrorKeeper(context: RelayContext, parcels: Parcels): Mir
 
     put: (wallet, network, input) =>
       inTurn(placeOf({ wallet, network }), async () => {
-        const { registration, topics } = checked(network, input)
+        const { registration, topics } = checked({ wallet, network }, input)
         const sealed = vault.wrap(utf8Encode(JSON.stringify(registration)), purposeOf({ wallet, network }))
         const now = clock.now()
         const stored = await store.putMirror({
