@@ -13,6 +13,7 @@ const feedSchema = z.looseObject({
   chatId: z.string().nullish(),
   threadhash: z.string().nullish(),
   intentSentBy: text,
+  intentTimestamp: text,
   msg: z.looseObject({ timestamp: z.coerce.number().nullish().catch(null) }).nullish(),
   groupInformation: z.looseObject({ groupName: text, isPublic: z.boolean() }).nullish().catch(null),
 })
@@ -40,6 +41,8 @@ export interface GroupFeed extends Listed {
   isPublic: boolean
   /** DID of who made it or asked the account in, where the service says. */
   invitedBy: string | null
+  /** Unix milliseconds; 0 where the service does not say. */
+  invitedAt: number
 }
 
 export type Feed = DirectFeed | GroupFeed
@@ -74,7 +77,9 @@ function feedOf(item: unknown, isRequest: boolean): Feed | null {
   const listed = { threadHash: data.threadhash || null, latest: data.msg?.timestamp ?? null, isRequest }
   if (group && chatId) {
     const { groupName: name, isPublic } = group
-    return { kind: 'group', chatId, name, isPublic, invitedBy: canonicalDid(data.intentSentBy), ...listed }
+    const invitedBy = canonicalDid(data.intentSentBy)
+    const invitedAt = Date.parse(data.intentTimestamp) || 0
+    return { kind: 'group', chatId, name, isPublic, invitedBy, invitedAt, ...listed }
   }
   // Groups have no DID of the other side.
   const peer = canonicalDid(data.did ?? '')

@@ -7,6 +7,8 @@ export interface RemoteWallet extends WalletSigner {
   readonly address: string
   /** Texts that it was asked to sign. */
   readonly signed: readonly string[]
+  /** Opens its Push account at this REST address, a new one if need be, and gives the account's PGP key, armored. */
+  pushKey(baseUrl: string): Promise<Uint8Array>
   /** Ends the process. */
   close(): Promise<void>
 }
@@ -15,13 +17,17 @@ export async function startRemoteWallet(): Promise<RemoteWallet> {
   const child = fork(new URL('wallet-process.ts', import.meta.url))
   const [{ address }] = (await once(child, 'message')) as [{ address: string }]
   const signed: string[] = []
+  let asked = 0
   return {
     address,
     signed,
     getAddress: async () => address,
     async signMessage(text) {
       signed.push(text)
-      return askFor(child, signed.length, text)
+      return askFor(child, ++asked, { text })
+    },
+    async pushKey(baseUrl) {
+      return new TextEncoder().encode(await askFor(child, ++asked, { push: baseUrl }))
     },
     async close() {
       const ended = once(child, 'exit')
@@ -31,14 +37,14 @@ export async function startRemoteWallet(): Promise<RemoteWallet> {
   }
 }
 
-function askFor(child: ChildProcess, id: number, text: string): Promise<string> {
+function askFor(child: ChildProcess, id: number, what: object): Promise<string> {
   return new Promise((resolve) => {
-    const take = (answer: { id?: number; signature?: string }) => {
-      if (answer.id !== id || answer.signature === undefined) return
+    const take = (message: { id?: number; answer?: string }) => {
+      if (message.id !== id || message.answer === undefined) return
       child.off('message', take)
-      resolve(answer.signature)
+      resolve(message.answer)
     }
     child.on('message', take)
-    child.send({ id, text })
+    child.send({ id, ...what })
   })
 }

@@ -18,6 +18,8 @@ export interface EnrolledAccount {
    * the key of the wallet's profile, or what looking that up fails with.
    */
   admit(signal: AbortSignal): Promise<void>
+  /** Asks the service for the profile, and rejects with `key-replaced` when its key is another one by now. */
+  check(signal: AbortSignal): Promise<void>
   /** Aborts when the thread that has the key ends. */
   ended(): AbortSignal
   /** Resolves with the cid. `onLeave` is called just before the message goes out. */
@@ -50,12 +52,18 @@ export function createEnrolledAccount(
 ): EnrolledAccount {
   const transportFor = createBridge({ own: did, rest, profiles, threads: boundedSet(REMEMBERED_THREADS) })
   let seat: { thread: SdkThread; ready: Promise<void> } | null = null
+  /** Of the profile that the key was found to belong to. */
+  let publicKey: unknown = null
   let disposed = false
 
   async function enter(thread: SdkThread, signal: AbortSignal): Promise<void> {
     const transport = transportFor({ kind: 'admit' }, signal)
+    const profile = await profiles.lookUp(did, signal)
     const armored = new TextDecoder().decode(key)
-    if (await thread.account(id).admit({ environment, did, key: armored }, transport)) return
+    if (await thread.account(id).admit({ environment, did, key: armored }, transport)) {
+      publicKey = profile.publicKey
+      return
+    }
     throw new PushError('key-replaced', 'The key is not the one of the wallet’s Push profile')
   }
 
@@ -85,6 +93,12 @@ export function createEnrolledAccount(
   return {
     did,
     async admit(signal) {
+      await admit(signal)
+    },
+    async check(signal) {
+      profiles.forget(did)
+      const profile = await profiles.lookUp(did, signal)
+      if (profile.publicKey !== publicKey) seat = null
       await admit(signal)
     },
     ended: () => seat?.thread.ended ?? AbortSignal.abort(),

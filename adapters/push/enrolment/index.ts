@@ -93,8 +93,7 @@ export function createEnrolments(parts: EnrolmentParts): PushEnrolments {
     requireKey(handover)
     const account = accountOf(id, did, handover.slice())
     try {
-      profiles.forget(did)
-      await account.admit(signal)
+      await account.check(signal)
     } catch (error) {
       await account.dispose()
       if (!(error instanceof PushError) || error.code !== 'key-replaced') throw error
@@ -109,8 +108,7 @@ export function createEnrolments(parts: EnrolmentParts): PushEnrolments {
     // The caller wipes its copy.
     const account = accountOf(id, didOf(wallet), secret.slice())
     try {
-      profiles.forget(account.did)
-      await account.admit(signal)
+      await account.check(signal)
       return join(id, account)
     } catch (error) {
       await account.dispose()

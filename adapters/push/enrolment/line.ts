@@ -19,6 +19,8 @@ export interface LineOptions {
   /** Aborts when the line is of no use any more, though it stands. */
   spent(): AbortSignal
   onChat(event: unknown): void
+  /** A change of a group, or an invitation to one. */
+  onGroup(event: unknown): void
   report(report: StateReport): void
 }
 
@@ -32,6 +34,7 @@ export async function holdLine(options: LineOptions, signal: AbortSignal): Promi
       await options.prepare(signal)
       const { baseUrl, did, timeoutMs, onChat } = options
       const socket = await connectChatSocket({ baseUrl, did, timeoutMs, onChat }, signal)
+      socket.on('CHAT_GROUPS', (event: unknown) => options.onGroup(event))
       failures = 0
       options.report({ state: 'connected' })
       await ended(socket, AbortSignal.any([signal, options.spent()]))
@@ -51,7 +54,8 @@ export async function holdLine(options: LineOptions, signal: AbortSignal): Promi
   }
 }
 
-function reportOf(error: unknown): StateReport {
+/** What a failure of the account means for its enrolment. */
+export function reportOf(error: unknown): StateReport {
   if (!(error instanceof PushError)) return { state: 'transientDisconnect', reason: 'The Push SDK failed' }
   if (error.code === 'key-replaced') {
     return {

@@ -2,14 +2,14 @@
 import type { AdapterContext, AdapterState, NativeInbound, StateReport } from '../../../src/adapter/index.ts'
 import { boundedSet } from '../account.ts'
 import { type Chain, type ChainMessage, messageSchema } from '../chain.ts'
-import { abridged } from '../did.ts'
 import { PushError } from '../errors.ts'
 import { type Feed, listFeeds } from '../feeds.ts'
 import type { Profiles } from '../profiles.ts'
 import type { RestClient } from '../rest.ts'
 import type { EnrolledAccount } from './account.ts'
 import type { Groups } from './conversations.ts'
-import { holdLine } from './line.ts'
+import { invitationOf, readInvitation } from './invitations.ts'
+import { holdLine, reportOf } from './line.ts'
 import { conversationIdOf, createNativeReader } from './reader.ts'
 import { createNativeSender, type NativeSender } from './sender.ts'
 import type { SentMessages } from './sent.ts'
@@ -20,6 +20,8 @@ const CAPACITY = 500
 const REMEMBERED_MESSAGES = 5_000
 /** A gap is followed back to this long before the line was opened, in milliseconds; a walk reads what is older. */
 const CLOCK_SKEW_MS = 120_000
+/** What is told of groups, in order; no conversation has this name. */
+const GROUP_LANE = ''
 
 export interface MemberParts {
   id: string
@@ -104,6 +106,13 @@ export function openMember(parts: MemberParts): Member {
     }
   }
 
+  /** The next message of the chat finds it again as a gap, and the next walk as well. */
+  function failed(error: unknown): void {
+    if (lifetime.aborted) return
+    const code = error instanceof PushError ? error.code : 'unexpected'
+    log.warn({ enrolment: id, code }, 'a native Push message could not be taken yet')
+  }
+
   function hear(event: unknown): void {
     if (lifetime.aborted || waiting >= CAPACITY) return
     const message = messageSchema.safeParse(event)
@@ -114,13 +123,7 @@ export function openMember(parts: MemberParts): Member {
     waiting++
     const lane = (lanes.get(conversation) ?? Promise.resolve())
       .then(() => process(message.data, conversation))
-      .catch((error: unknown) => {
-        if (lifetime.aborted) return
-        // The next message of the chat finds it again as a gap, and the next walk as well.
-        const code = error instanceof PushError ? error.code : 'unexpected'
-        const details = { enrolment: id, account: abridged(message.data.fromDID), code }
-        log.warn(details, 'a native Push message could not be taken yet')
-      })
+      .catch(failed)
       .finally(() => {
         waiting--
         if (lanes.get(conversation) === lane) lanes.delete(conversation)
@@ -128,8 +131,25 @@ export function openMember(parts: MemberParts): Member {
     lanes.set(conversation, lane)
   }
 
+  async function hearOfGroup(event: unknown): Promise<void> {
+    const invitation = invitationOf(event, account.did)
+    if (invitation === null || lifetime.aborted) return
+    const conversation = await groups.describe(invitation.chatId, lifetime)
+    await context.deliverNative(readInvitation(id, invitation, conversation, 'stream'))
+  }
+
   async function* chat(feed: Feed, since: number, signal: AbortSignal): AsyncGenerator<NativeInbound> {
-    if (feed.kind === 'group') await groups.learn(feed.chatId, feed)
+    if (feed.kind === 'group') {
+      await groups.learn(feed.chatId, feed)
+      if (feed.isRequest) {
+        // Its messages are for those who have joined.
+        const { chatId, invitedBy, invitedAt: at } = feed
+        if (invitedBy === null || invitedBy === account.did) return
+        const conversation = await groups.describe(chatId, signal)
+        yield readInvitation(id, { chatId, invitedBy, at }, conversation, 'history')
+        return
+      }
+    }
     if (feed.threadHash === null || (feed.latest !== null && feed.latest < since)) return
     const isOld = ({ timestamp }: ChainMessage) => timestamp !== null && timestamp < since
     for await (const message of chain.forwards(feed.threadHash, isOld, signal)) {
@@ -152,9 +172,13 @@ export function openMember(parts: MemberParts): Member {
       longestPauseMs,
       clock,
       random: context.random,
-      prepare: (signal) => account.admit(signal),
+      prepare: (signal) => account.check(signal),
       spent: () => account.ended(),
       onChat: hear,
+      onGroup(event) {
+        const before = lanes.get(GROUP_LANE) ?? Promise.resolve()
+        lanes.set(GROUP_LANE, before.then(() => hearOfGroup(event)).catch(failed))
+      },
       report,
     },
     lifetime,
@@ -164,6 +188,10 @@ export function openMember(parts: MemberParts): Member {
     ...sender,
     lifetime,
     async *walk(since, signal) {
+      await account.check(signal).catch((error: unknown) => {
+        if (error instanceof PushError && error.code === 'key-replaced') report(reportOf(error))
+        throw error
+      })
       for await (const feed of listFeeds(rest, account.did, 'chats', signal)) yield* chat(feed, since, signal)
       for await (const feed of listFeeds(rest, account.did, 'requests', signal))
         yield* chat(feed, since, signal)

@@ -1,6 +1,6 @@
 /** The signatures by which the service knows who did what. SANDBOX. */
 import { createHash } from 'node:crypto'
-import { verifyMessage } from 'ethers/hash'
+import { verifyMessage, verifyTypedData } from 'ethers/hash'
 import * as openpgp from 'openpgp'
 import { z } from 'zod'
 import { addressOfDid, canonicalDid } from '../did.ts'
@@ -59,6 +59,39 @@ export async function isPgpProof(
   } catch {
     return false // another key's signature, or none
   }
+}
+
+/** Contracts that stand in the signed data of notifications, as the SDK's environments have them: `prod`, and the ones of Sepolia. */
+const communicators: Record<number, readonly string[]> = {
+  1: ['0xb3971bcef2d791bc4027bbfedfb47319a4aaaaaa'],
+  11155111: [
+    '0x0c34d54a09cfe75bccd878a469206ae77e0fe6e7',
+    '0x9ddcd7ed7151afab43044e4d694fa064742c428c',
+    '0x7ebb54d86cf928115965db596a3e600404dd8039',
+  ],
+}
+
+/**
+ * `eip712v2:<signature>::uid::<UUID>`: the channel signed the identity of a notification, with the chain of its CAIP address and
+ * the contract there.
+ */
+export function isChannelProof(
+  proof: string,
+  { identity, sender }: { identity: string; sender: string },
+): boolean {
+  const signature = /^eip712v2:(0x[0-9a-f]{130})::uid::[0-9a-f-]{36}$/i.exec(proof)?.[1]
+  const chainId = Number(/^eip155:(\d+):/.exec(sender)?.[1])
+  const did = canonicalDid(sender)
+  if (!signature || did === null) return false
+  return (communicators[chainId] ?? []).some((verifyingContract) => {
+    const domain = { name: 'EPNS COMM V1', chainId, verifyingContract }
+    const types = { Data: [{ name: 'data', type: 'string' }] }
+    try {
+      return verifyTypedData(domain, types, { data: identity }, signature) === addressOfDid(did)
+    } catch {
+      return false // no point of the curve
+    }
+  })
 }
 
 export function parseJson(text: string): unknown {

@@ -7,7 +7,7 @@ import type { UserReport, UserRequest } from './sdk-user.ts'
 /** What is used of the SDK; its own types need a browser's. */
 interface Sdk {
   PushAPI: {
-    initialize(signer: object, options: { env: string }): Promise<PushApi>
+    initialize(signer: object, options: { env: string; alpha: { feature: string[] } }): Promise<PushApi>
   }
 }
 interface PushApi {
@@ -88,8 +88,10 @@ function remoteSigner(user: number, address: string) {
   }
 }
 
-async function connect({ user, address, acceptRequests }: Extract<UserRequest, { type: 'connect' }>) {
-  const api = await PushAPI.initialize(remoteSigner(user, address), { env: 'local' })
+async function connect(request: Extract<UserRequest, { type: 'connect' }>) {
+  const { user, address, acceptRequests, features } = request
+  const options = { env: 'local', alpha: { feature: features } }
+  const api = await PushAPI.initialize(remoteSigner(user, address), options)
   if (api.readmode()) throw new Error(api.errors[0]?.message ?? 'the SDK fell into guest mode')
   const stream = await api.initStream(['STREAM.CHAT', 'STREAM.CONNECT', 'STREAM.DISCONNECT'])
   const entry: User = { api, stream, seen: new Set(), peers: new Set(), closed: false }

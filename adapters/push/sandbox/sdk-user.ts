@@ -18,6 +18,8 @@ export interface PushUserOptions {
   signer: WalletSigner
   /** Accepts every request, as its user would. Default: true. */
   acceptRequests?: boolean
+  /** Features of the SDK that are off by default, e.g. `SCALABILITY_V2`: groups with a session key. */
+  features?: string[]
 }
 
 /** A message as the SDK shows it, decrypted. */
@@ -45,7 +47,14 @@ export interface PushUser {
 }
 
 export type UserRequest =
-  | { type: 'connect'; call: number; user: number; address: string; acceptRequests: boolean }
+  | {
+      type: 'connect'
+      call: number
+      user: number
+      address: string
+      acceptRequests: boolean
+      features: string[]
+    }
   | { type: 'invoke'; call: number; user: number; method: string; parameters: unknown[] }
   | { type: 'disconnect'; call: number; user: number }
   | { type: 'signed'; call: number; signature: string | null; reason: string }
@@ -153,8 +162,8 @@ function startHost(baseUrl: string): Host {
           for (const listener of listeners) listener(message)
         },
       })
-      const acceptRequests = options.acceptRequests ?? true
-      await request((call) => ({ type: 'connect', call, user, address, acceptRequests }))
+      const { acceptRequests = true, features = [] } = options
+      await request((call) => ({ type: 'connect', call, user, address, acceptRequests, features }))
       const invoke = (method: string, ...parameters: unknown[]) =>
         request((call) => ({ type: 'invoke', call, user, method, parameters }))
       let closed = false

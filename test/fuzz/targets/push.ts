@@ -73,9 +73,9 @@ const account: Account = {
   ended: () => new AbortController().signal,
   send: async () => 'c',
   accept: async () => undefined,
-  open: async ({ messageObj }) => ({ content: messageObj, reason: null }),
+  open: async ({ messageObj }) => ({ object: { content: messageObj }, reason: null }),
   hasThread: () => true,
-  close: async () => undefined,
+  lock: () => undefined,
 }
 
 export const pushTargets = [

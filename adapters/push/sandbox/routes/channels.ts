@@ -2,7 +2,7 @@
 import type { Context, Hono } from 'hono'
 import { z } from 'zod'
 import { addressOfDid } from '../../did.ts'
-import { parseJson } from '../proofs.ts'
+import { isChannelProof, parseJson } from '../proofs.ts'
 import { bodyOf, page, Refusal, requireDid, requirePgpProof, type Service } from '../service.ts'
 
 /** Sepolia, the chain of the SDK's environments other than `prod`. */
@@ -90,12 +90,16 @@ export function mountChannels(app: Hono, service: Service): void {
   app.post('/v1/payloads/', async (context) => {
     const body = await bodyOf(context, payload)
     const sender = addressOf(body.sender)
-    await requirePgpProof(service, {
-      did: requireDid(sender),
-      types: ['pgpv4'],
-      value: body.verificationProof,
-      body: { data: body.identity },
-    })
+    // With the channel's own key, or with the PGP key of its profile.
+    if (body.verificationProof.startsWith('eip712v2:')) requireChannelProof(body)
+    else {
+      await requirePgpProof(service, {
+        did: requireDid(sender),
+        types: ['pgpv4'],
+        value: body.verificationProof,
+        body: { data: body.identity },
+      })
+    }
     const parsed = directPayload.safeParse(parseJson(body.identity.slice(2)))
     if (!parsed.success) throw new Refusal(400, 'only direct payloads are taken')
     const { notification, data, recipients } = parsed.data
@@ -132,6 +136,11 @@ export function mountChannels(app: Hono, service: Service): void {
     return context.body(null, 204)
   })
 
+  function requireChannelProof(body: z.output<typeof payload>): void {
+    if (!service.strict || isChannelProof(body.verificationProof, body)) return
+    throw new Refusal(403, 'invalid verificationProof')
+  }
+
   /** 1: everyone who subscribed, 3: one, 4: several. */
   function targets(type: string, sender: string, recipient: unknown, recipients: unknown): string[] {
     if (type === '1') return subscribersOf(sender)
@@ -166,8 +175,11 @@ export function mountChannels(app: Hono, service: Service): void {
   })
   app.get('/v1/users/:caip/subscriptions', (context) => {
     const address = parameter(context, 'caip')
-    const channels = [...state.channels.values()].filter(({ channel }) =>
-      subscribersOf(addressOf(channel)).includes(address),
+    const only = context.req.query('channel')
+    const channels = [...state.channels.values()].filter(
+      ({ channel }) =>
+        subscribersOf(addressOf(channel)).includes(address) &&
+        (!only || addressOf(channel) === addressOf(only)),
     )
     return context.json({
       subscriptions: channels.map(({ channel }) => ({ channel: addressOf(channel), user_settings: null })),
