@@ -27,6 +27,9 @@ ${benches
   })
   .join('\n')}
 
+Latency research, with options and a report of its own
+  latency  how long messages take natively and through the gateway: ${call} latency --help
+
 Options
   --runs <n>    interleaved runs, of which medians are reported (default 5)
   --out <dir>   folder for <name>.json and <name>.svg (default bench-results)
@@ -44,6 +47,10 @@ Exit codes: 0 done, 1 the benchmark failed, 2 wrong usage.
  * benchmark failed, 2 wrong usage.
  */
 export async function runBenchCommand(words: string[], call: string): Promise<number> {
+  if (words[0] === 'latency') {
+    const { runLatencyCommand } = await import('./latency/command.ts')
+    return runLatencyCommand(words.slice(1), call)
+  }
   try {
     return await run(words, call)
   } catch (error) {

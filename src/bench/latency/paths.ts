@@ -3,6 +3,8 @@ import type { Cell, NetworkFacts } from './plan.ts'
 
 interface NetworkPaths {
   title: string
+  /** Package of its SDK, which clients use. */
+  sdk: string
   /** From one client of the network to another. */
   native: string
   /** From a client to the gateway's adapter. */
@@ -20,6 +22,7 @@ interface NetworkPaths {
 const networks: Readonly<Record<string, NetworkPaths>> = {
   waku: {
     title: 'Waku',
+    sdk: '@waku/sdk',
     native: '@waku/sdk Light Push → one service node → Filter (no hop of Relay, no RLN)',
     in: '@waku/sdk Light Push → service node → Relay, one hop → the gateway’s node',
     out: 'the gateway’s node → Relay, one hop → service node → Filter of @waku/sdk',
@@ -28,6 +31,7 @@ const networks: Readonly<Record<string, NetworkPaths>> = {
   },
   trtc: {
     title: 'TRTC',
+    sdk: '@tencentcloud/chat',
     native: '@tencentcloud/chat → service → long connection of @tencentcloud/chat',
     in: '@tencentcloud/chat → service → webhook (after sending) → the gateway',
     out: 'REST API of the service → long connection of @tencentcloud/chat',
@@ -36,6 +40,7 @@ const networks: Readonly<Record<string, NetworkPaths>> = {
   },
   xmtp: {
     title: 'XMTP',
+    sdk: '@xmtp/node-sdk',
     native: '@xmtp/node-sdk send (MLS, gRPC) → node → stream of @xmtp/node-sdk',
     in: '@xmtp/node-sdk send to the gateway’s inbox → node → stream of the gateway',
     out: 'the gateway’s @xmtp/node-sdk send → node → stream of @xmtp/node-sdk',
@@ -44,6 +49,7 @@ const networks: Readonly<Record<string, NetworkPaths>> = {
   },
   push: {
     title: 'Push',
+    sdk: '@pushprotocol/restapi',
     native: '@pushprotocol/restapi send (REST, PGP) → node → socket.io → @pushprotocol/restapi',
     in: '@pushprotocol/restapi send to the gateway’s account (REST) → node → socket.io → the gateway',
     out: 'the gateway’s REST call → node → socket.io → @pushprotocol/restapi',
@@ -52,6 +58,11 @@ const networks: Readonly<Record<string, NetworkPaths>> = {
     // Its sandbox client writes to the gateway's account where one is named.
     withoutGateway: ({ account: _, ...description }) => description,
   },
+}
+
+/** Null for a network that is not known here. */
+export function sdkOf(network: string): string | null {
+  return networks[network]?.sdk ?? null
 }
 
 export function titleOf(network: string): string {

@@ -119,3 +119,13 @@ export function doneIn(lines: readonly Line[]): (cell: string, number: number) =
   )
   return (cell, number) => done.has(`${cell} ${number}`)
 }
+
+/** The last line of a sample decides: a resumed run sends those again that were cut. */
+export function countedSamples(lines: readonly Line[]): SampleLine[] {
+  const last = new Map<string, SampleLine>()
+  for (const line of lines) {
+    if (line.kind === 'sample' && !line.warmup && line.outcome !== 'cut')
+      last.set(`${line.cell} ${line.number}`, line)
+  }
+  return [...last.values()]
+}

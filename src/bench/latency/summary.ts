@@ -3,7 +3,7 @@ import type { Machine } from '../machine.ts'
 import { measuredBy, titleOf, titleOfCell } from './paths.ts'
 import type { Cell, LatencyOptions } from './plan.ts'
 import { seededFractions } from './random.ts'
-import type { EndLine, Line, SampleLine, SessionLine } from './samples.ts'
+import { countedSamples, type EndLine, type Line, type SampleLine, type SessionLine } from './samples.ts'
 import {
   bandWidth,
   differenceInterval,
@@ -86,6 +86,9 @@ export interface LatencyReport {
   /** How late the tool itself called the SDKs. */
   lateness: Figure[] | null
   rows: Row[]
+  /** What a reader must know before comparing. */
+  warnings: string[]
+  /** How it was measured. */
   notes: string[]
 }
 
@@ -155,16 +158,6 @@ function rowOf(cell: Cell, samples: readonly Samples[], { copies, native, seed, 
       ]),
     ),
   }
-}
-
-/** The last line of a sample decides: a resumed run sends those again that were cut. */
-export function countedSamples(lines: readonly Line[]): SampleLine[] {
-  const last = new Map<string, SampleLine>()
-  for (const line of lines) {
-    if (line.kind === 'sample' && !line.warmup && line.outcome !== 'cut')
-      last.set(`${line.cell} ${line.number}`, line)
-  }
-  return [...last.values()]
 }
 
 function latencies(samples: readonly Samples[]): Float64Array {
