@@ -15,9 +15,10 @@ export interface VisibleEnvelope {
 export async function visibleEnvelope(context: AppContext, id: Uint8Array): Promise<VisibleEnvelope> {
   const envelope = await context.get('services').store.getEnvelope(id)
   const { wallet } = sessionOf(context)
-  // `from` of a hop envelope is what a gateway says; the wallet of that name has no part in it.
-  const isSender = envelope?.from === wallet && envelope.mode !== 'hop'
-  if (!envelope || !(isSender || envelope.wallets.includes(wallet))) {
+  const holds = envelope?.wallets.includes(wallet) ?? false
+  // `from` of a hop envelope is what a gateway says: the wallet of that name has no part in it, unless it has it in its inbox.
+  const isSender = envelope?.from === wallet && (envelope.mode !== 'hop' || holds)
+  if (!envelope || !(isSender || holds)) {
     throw new HttpError(
       'envelope-not-found',
       'There is no envelope with this id for the wallet of the session',
