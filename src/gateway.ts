@@ -11,7 +11,13 @@ import type { Identity, NetworkAddresses } from './identity/types.ts'
 import { createLiveHub, type LiveHub } from './live/hub.ts'
 import type { Log } from './observability/log.ts'
 import type { Metrics } from './observability/metrics.ts'
-import { createNetworks, createRelay, createSignatureVerifier, IDS_KEPT_MS } from './relay/index.ts'
+import {
+  createNetworks,
+  createRelay,
+  createSignatureVerifier,
+  createWaker,
+  IDS_KEPT_MS,
+} from './relay/index.ts'
 import type { Admission } from './relay/parts.ts'
 import type { Networks, Relay, RelaySettings } from './relay/types.ts'
 import { runAll } from './run-all.ts'
@@ -141,6 +147,7 @@ export function createGateway(parts: GatewayParts): Gateway {
         deliver: (network, inbound) => relay.hearNative(network, inbound),
       })
     : null
+  const waker = createWaker({ networks, directory: identity, live, clock, log })
   const relay: Relay = createRelay({
     gateway: parts.gateway.id,
     store,
@@ -148,7 +155,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     directory: identity,
     verify,
     networks,
-    live,
+    live: waker,
     observer: metrics,
     ...(parts.admission ? { admission: parts.admission } : {}),
     ...(parts.enrolments && enrolments
@@ -187,6 +194,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     networks,
     store,
     live,
+    seen: (wallet) => waker.seen(wallet),
     metrics,
     log,
     clock,
@@ -208,6 +216,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     },
     async start() {
       await store.open()
+      waker.start()
       await relay.start()
       await enrolments?.start()
       server = await http.serve(parts.listen)
@@ -234,6 +243,7 @@ export function createGateway(parts: GatewayParts): Gateway {
         // wait for answers of networks that are gone.
         () => relay.stop(signal),
         async () => enrolments?.stop(),
+        () => waker.stop(),
         () => networks.stop(signal),
         () => store.close(),
       ])

@@ -19,6 +19,9 @@ import { createEnrolments } from './enrolment/index.ts'
 import { toAdapterError } from './errors.ts'
 import { createHistory } from './history.ts'
 import { createIntake } from './intake.ts'
+import { createChannel } from './notifications/channel.ts'
+import { withNotifications } from './notifications/enrolment.ts'
+import { createFeeds } from './notifications/feeds.ts'
 import { createOpaqueMirrors } from './opaque/index.ts'
 import { createProfiles } from './profiles.ts'
 import { createReader } from './reader.ts'
@@ -55,15 +58,16 @@ export function createPushAdapter(config: PushConfig, context: AdapterContext): 
     onChat: (event) => intake.offer(event),
   })
   const intake = createIntake({ account, chain, reader, context, lifetime: () => connection.lifetime() })
-  const enrolment = createEnrolments({
-    config,
-    context,
-    gateway: did,
-    rest,
-    profiles,
-    host,
-    lifetime: () => connection.lifetime(),
-  })
+  const channel = createChannel({ config, rest, storage, clock })
+  const lifetime = () => connection.lifetime()
+  const enrolment = withNotifications(
+    createEnrolments({ config, context, gateway: did, rest, profiles, host, lifetime }),
+    {
+      feeds: createFeeds({ config, rest, context, ownChannel: channel?.did ?? null }),
+      context,
+      lifetime,
+    },
+  )
   const opaque = createOpaqueMirrors({ config, rest }, context)
   /** Unix milliseconds of the first attempt of a transaction; null where it was made before a restart. */
   const sentAt = new Map<string, number | null>()
@@ -178,7 +182,12 @@ export function createPushAdapter(config: PushConfig, context: AdapterContext): 
     },
     capabilities: () => capabilities,
     send,
-    describe: () => ({ account: did, url: baseUrl, carriage: 'causeway1' }),
+    describe: () => ({
+      account: did,
+      url: baseUrl,
+      carriage: 'causeway1',
+      channel: channel?.caip ?? null,
+    }),
     history: {
       walk: (query, signal) => walk(history.walk(query, AbortSignal.any([signal, connection.lifetime()]))),
       find: (intent, signal) => guarded(signal, (either) => history.find(intent, either)),
@@ -190,6 +199,14 @@ export function createPushAdapter(config: PushConfig, context: AdapterContext): 
     },
     enrolment,
     opaque,
-    doctor: createDoctor({ config, connection, profiles, reader, rest, account }),
+    ...(channel
+      ? {
+          wake: {
+            wake: (wallet, seenAt, signal) =>
+              guarded(signal, (either, leaving) => channel.wake(wallet, seenAt, leaving, either)),
+          },
+        }
+      : {}),
+    doctor: createDoctor({ config, connection, profiles, reader, rest, account, channel }),
   }
 }

@@ -34,6 +34,33 @@ export const configSchema = z.strictObject({
     }, 'must be https, or an address of this machine')
     .optional()
     .describe('REST address in place of the environment’s, ending in /apis. For the sandbox and proxies.'),
+  channel: z
+    .strictObject({
+      address: z
+        .string()
+        .regex(/^0x[0-9a-fA-F]{40}$/, 'must be an address')
+        .describe('Address of the channel, on Ethereum (Sepolia for staging and dev).'),
+      key: z
+        .string()
+        .regex(/^(0x)?[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits')
+        .describe('Private key of the channel, or of an account that the channel has delegated to.'),
+      link: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe('Where a tap on the notification leads, e.g. the web inbox.'),
+      intervalMs: z
+        .int()
+        .min(1_000)
+        .max(2_592_000_000)
+        .default(3_600_000)
+        .describe(
+          'Shortest pause between two notifications to one wallet that was not here in between, in milliseconds.',
+        ),
+    })
+    .optional()
+    .describe(
+      'A channel of the gateway’s own, which tells its subscribers that a message waits when nothing else would. Default: none.',
+    ),
   createProfile: z.boolean().default(true).describe('Make a Push profile for the wallet where it has none.'),
   maxFrameBytes: z
     .int()

@@ -4,6 +4,7 @@ import type { Account } from './account.ts'
 import { baseUrlOf, type PushConfig } from './config.ts'
 import type { Connection } from './connection.ts'
 import { PushError } from './errors.ts'
+import type { Channel } from './notifications/channel.ts'
 import type { Profiles } from './profiles.ts'
 import type { Omission, Reader } from './reader.ts'
 import type { RestClient } from './rest.ts'
@@ -25,8 +26,9 @@ export function createDoctor(parts: {
   profiles: Profiles
   reader: Reader
   rest: RestClient
+  channel: Channel | null
 }): DoctorFacet {
-  const { config, connection, account, profiles, reader, rest } = parts
+  const { config, connection, account, profiles, reader, rest, channel } = parts
 
   function examineService(): Finding {
     if (config.url) {
@@ -93,6 +95,31 @@ export function createDoctor(parts: {
     return [{ check: 'clock', status: 'warning', message, fix }]
   }
 
+  async function examineChannel(signal: AbortSignal): Promise<Finding[]> {
+    if (!channel) return []
+    const check = 'channel'
+    try {
+      if (!(await channel.exists(signal))) {
+        const fix = 'Make the channel in a Push application, or take channel out of the configuration.'
+        return [{ check, status: 'error', message: 'The service knows no such channel', fix }]
+      }
+    } catch (error) {
+      if (!(error instanceof PushError)) throw error
+      const fix = 'Wallets are not woken meanwhile. Look again later.'
+      return [{ check, status: 'warning', message: error.message, fix }]
+    }
+    if (channel.isOwner) return [{ check, status: 'ok', message: 'The key is that of the channel' }]
+    return [
+      {
+        check,
+        status: 'warning',
+        message:
+          'The key is not the channel’s own; whether the channel has delegated to it cannot be told here',
+        fix: 'Look among the delegates of the channel in a Push application.',
+      },
+    ]
+  }
+
   function examineTrust(): Finding[] {
     const keys = Object.entries(profiles.refusals()).map(
       ([code, count]): Finding => ({
@@ -124,6 +151,7 @@ export function createDoctor(parts: {
         examineService(),
         ...(await examineProfile(signal)),
         examineSocket(),
+        ...(await examineChannel(signal)),
         ...examineClock(),
         ...examineTrust(),
       ]

@@ -24,6 +24,18 @@ export default defineAdapter({
         secret: true,
       },
       {
+        name: 'PUSH_CHANNEL_ADDRESS',
+        path: 'channel.address',
+        description: 'Address of the gateway’s own channel, for wake-ups',
+        secret: false,
+      },
+      {
+        name: 'PUSH_CHANNEL_KEY',
+        path: 'channel.key',
+        description: 'Private key of that channel, or of an account that it has delegated to',
+        secret: true,
+      },
+      {
         name: 'PUSH_ENVIRONMENT',
         path: 'environment',
         description: 'prod, staging or dev',

@@ -15,6 +15,7 @@ export default defineAdapter({
     ordering: 'conversation',
     federates: false,
     carriesTransactionId: true,
+    notifiesDevices: true,
     environment: [
       {
         name: 'TRTC_SDK_APP_ID',

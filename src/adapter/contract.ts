@@ -8,7 +8,14 @@ import type { z } from 'zod'
 import type { Capabilities } from './capabilities.ts'
 import type { AdapterContext } from './context.ts'
 import type { EnrolmentFacet } from './enrolment.ts'
-import type { CredentialsFacet, DoctorFacet, HistoryFacet, IdentityFacet, WebhookFacet } from './facets.ts'
+import type {
+  CredentialsFacet,
+  DoctorFacet,
+  HistoryFacet,
+  IdentityFacet,
+  WakeFacet,
+  WebhookFacet,
+} from './facets.ts'
 import type { OpaqueFacet } from './opaque.ts'
 
 /** `xmtp`, `push`, `waku`, `trtc`, `simulator`, …: lower-case letters, digits and hyphens. */
@@ -41,6 +48,8 @@ export interface Manifest {
    * ten installations). Whoever joins for a moment, as the doctor does, takes that folder and no other.
    */
   keepsIdentity?: boolean
+  /** The network notifies the devices of a wallet of each message by itself (TRTC): no other network has to wake it. */
+  notifiesDevices?: boolean
   /** Environment variables that the adapter's configuration may be given by. */
   environment: EnvironmentVariable[]
 }
@@ -91,6 +100,7 @@ export interface Adapter {
   credentials?: CredentialsFacet
   enrolment?: EnrolmentFacet
   opaque?: OpaqueFacet
+  wake?: WakeFacet
   doctor?: DoctorFacet
 }
 

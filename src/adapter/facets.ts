@@ -71,6 +71,23 @@ export interface CredentialsFacet {
   issue(endpoint: Endpoint, signal: AbortSignal): Promise<Record<string, string | number>>
 }
 
+/** Notifications of the network's own, by which the gateway tells a wallet's owner that something waits in the inbox. */
+export interface WakeFacet {
+  /**
+   * Tells the wallet that something waits, and nothing else: no content, no sender, no id. At most once an interval of the
+   * adapter's configuration, until the wallet was seen again (`seenAt`, Unix milliseconds; null: not since the gateway
+   * started). Rejects with `AdapterError`; with `uncertain` it may have gone out.
+   */
+  wake(wallet: string, seenAt: number | null, signal: AbortSignal): Promise<WakeResult>
+}
+
+export interface WakeResult {
+  /** `not-wanted`: the wallet has not asked for the gateway's notifications, or has no address on the network. */
+  outcome: 'sent' | 'not-wanted' | 'too-soon'
+  /** Until when there is no use in asking again unless the wallet is seen, Unix milliseconds. */
+  quietUntil: number
+}
+
 /** Self-diagnosis for `causeway doctor`. */
 export interface DoctorFacet {
   examine(signal: AbortSignal): Promise<Finding[]>

@@ -39,6 +39,8 @@ export interface HttpParts {
   networks: Networks
   store: Store
   live: LiveHub
+  /** Told of each request of a wallet. */
+  seen(wallet: string): void
   metrics: Metrics
   log: Log
   clock: Clock

@@ -43,6 +43,7 @@ async function openSession(context: AppContext, token: string): Promise<void> {
   context.set('session', session)
   context.set('token', token)
   countSession(services, session)
+  services.seen(session.wallet)
 }
 
 /** Counts `cost` requests against wallet and device of the session. Errors: `rate-limited`. */

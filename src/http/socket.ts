@@ -137,6 +137,7 @@ export function serveSocket(
     const session = await identity.authenticate(token)
     if (!session) throw new HttpError('session-invalid', 'The token is not one of a running session')
     const { wallet } = session
+    services.seen(wallet)
     const cursors = await services.cursors.load()
     const start = await feedStart(store, wallet, after === null ? null : { seq: cursors.decode(after) })
     if (socket.readyState !== socket.OPEN) return

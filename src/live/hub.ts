@@ -17,6 +17,8 @@ export interface Subscriber {
 export interface LiveHub {
   subscribe(wallet: string, subscriber: Subscriber): () => void
   publish(wallet: string, item: InboxItem, completed?: boolean): void
+  /** Whether anybody listens for this wallet now. */
+  isWatched(wallet: string): boolean
   /** Drops every subscriber, e.g. at shutdown. */
   close(): void
   readonly subscribers: number
@@ -49,6 +51,7 @@ export function createLiveHub(): LiveHub {
         if (!subscriber.item(item, completed) && remove(wallet, subscriber)) subscriber.dropped()
       }
     },
+    isWatched: (wallet) => byWallet.has(wallet),
     close() {
       for (const [wallet, subscribers] of byWallet) {
         for (const subscriber of subscribers) if (remove(wallet, subscriber)) subscriber.dropped()

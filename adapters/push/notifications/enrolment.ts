@@ -31,8 +31,17 @@ export interface NotificationParts {
   lifetime(): AbortSignal
 }
 
-/** `messages`: the facet of enrolments that hand over a key. */
-export function withNotifications(messages: EnrolmentFacet, parts: NotificationParts): EnrolmentFacet {
+/** The facet, and its end. */
+export interface StoppableEnrolments extends EnrolmentFacet {
+  /** Closes every enrolment and forgets the ones that were begun. */
+  stop(): Promise<void>
+}
+
+/** `messages`: enrolments that hand over a key. */
+export function withNotifications(
+  messages: StoppableEnrolments,
+  parts: NotificationParts,
+): StoppableEnrolments {
   const { feeds, context, lifetime } = parts
   /** Begun ones for notifications alone, by id. */
   const begun = new Map<string, { did: string; text: string }>()
@@ -54,6 +63,10 @@ export function withNotifications(messages: EnrolmentFacet, parts: NotificationP
     return isOurs
   }
 
+  function requireStarted(): void {
+    if (lifetime().aborted) throw new AdapterError('retryable', 'The Push adapter is not started')
+  }
+
   const refuse = (id: string) => {
     if (!open.get(id)?.notificationsOnly) return
     throw new AdapterError(
@@ -70,6 +83,7 @@ export function withNotifications(messages: EnrolmentFacet, parts: NotificationP
     notifications: NOTIFICATION_TERMS,
     async begin(request, signal) {
       if (request.covers !== 'notifications') return messages.begin(request, signal)
+      requireStarted()
       const did = didOfWallet(request.wallet)
       if (did === null) {
         throw new AdapterError(
@@ -93,6 +107,7 @@ export function withNotifications(messages: EnrolmentFacet, parts: NotificationP
         if (did !== null) follow(id, did, false)
         return result
       }
+      requireStarted()
       if (signerOf(own.text, signature) !== addressOfDid(own.did)) {
         throw new AdapterError('permanent', 'The signature is not the wallet’s', {
           remoteCode: 'signature-invalid',
@@ -108,7 +123,7 @@ export function withNotifications(messages: EnrolmentFacet, parts: NotificationP
     async open(enrolment, signal) {
       const { id, address, secret } = enrolment
       const notificationsOnly = isNoSecret(secret)
-      if (lifetime().aborted) throw new AdapterError('retryable', 'The Push adapter is not started')
+      requireStarted()
       if (!notificationsOnly) await messages.open(enrolment, signal)
       const did = canonicalDid(address)
       if (did !== null) follow(id, did, notificationsOnly)
@@ -139,6 +154,11 @@ export function withNotifications(messages: EnrolmentFacet, parts: NotificationP
       } catch (error) {
         throw toAdapterError(error, false)
       }
+    },
+    async stop() {
+      begun.clear()
+      open.clear()
+      await Promise.all([messages.stop(), feeds.stop()])
     },
   }
 }

@@ -11,8 +11,8 @@ import { type PushSandbox, startSandbox } from '../sandbox/index.ts'
 import { connectPushUser, type PushUser } from '../sandbox/sdk-user.ts'
 import { neverAborted, startUser } from '../testing.ts'
 import type { Notification } from './content.ts'
-import { withNotifications } from './enrolment.ts'
-import { createFeeds, type Feeds } from './feeds.ts'
+import { type StoppableEnrolments, withNotifications } from './enrolment.ts'
+import { createFeeds } from './feeds.ts'
 
 let sandbox: PushSandbox
 let channel: PushUser
@@ -43,7 +43,7 @@ const asked: string[] = []
 beforeEach(() => void asked.splice(0))
 
 const note = (what: string) => asked.push(what)
-const messages: EnrolmentFacet = {
+const messages: StoppableEnrolments = {
   terms: { meaning: 'everything', handover: 'key', groups: true },
   begin: async () => ({ text: `${note('begin')}` }),
   complete: async () => ({ address: subscriber.did, secret: Uint8Array.of(note('complete')) }),
@@ -57,21 +57,20 @@ const messages: EnrolmentFacet = {
     note('walk')
     yield* []
   },
+  stop: async () => {},
 }
 
 const caip = (did: string) => did.replace('eip155:', 'eip155:11155111:')
 
 interface Part {
   context: RecordingContext
-  feeds: Feeds
-  facet: EnrolmentFacet
+  facet: StoppableEnrolments
   stop(): Promise<void>
 }
 
 function startPart(): Part {
   const context = createRecordingContext()
-  const { walletKey, url } = sandbox.gatewayConfig
-  const config = configSchema.parse({ walletKey, url, reconnectMaxMs: 300 })
+  const config = configSchema.parse({ ...sandbox.gatewayConfig, reconnectMaxMs: 300 })
   const rest = createRestClient({
     baseUrl: config.url ?? '',
     timeoutMs: 10_000,
@@ -80,13 +79,13 @@ function startPart(): Part {
   })
   const life = new AbortController()
   const feeds = createFeeds({ config, rest, context, ownChannel: ownChannel.did })
+  const facet = withNotifications(messages, { feeds, context, lifetime: () => life.signal })
   return {
     context,
-    feeds,
-    facet: withNotifications(messages, { feeds, context, lifetime: () => life.signal }),
+    facet,
     async stop() {
       life.abort()
-      await feeds.stop()
+      await facet.stop()
     },
   }
 }

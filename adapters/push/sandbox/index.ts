@@ -50,6 +50,8 @@ export async function startSandbox(options: PushSandboxOptions = {}): Promise<Pu
     gatewayConfig: {
       walletKey: createHash('sha256').update(`causeway sandbox ${seed} push wallet`).digest('hex'),
       url: node.baseUrl,
+      // Users of the SDK's `local` environment name accounts by the same chain.
+      environment: 'dev',
     },
     calls: node.calls,
     faults: node.faults,

@@ -64,11 +64,7 @@ export async function isPgpProof(
 /** Contracts that stand in the signed data of notifications, as the SDK's environments have them: `prod`, and the ones of Sepolia. */
 const communicators: Record<number, readonly string[]> = {
   1: ['0xb3971bcef2d791bc4027bbfedfb47319a4aaaaaa'],
-  11155111: [
-    '0x0c34d54a09cfe75bccd878a469206ae77e0fe6e7',
-    '0x9ddcd7ed7151afab43044e4d694fa064742c428c',
-    '0x7ebb54d86cf928115965db596a3e600404dd8039',
-  ],
+  11155111: ['0x0c34d54a09cfe75bccd878a469206ae77e0fe6e7', '0x9ddcd7ed7151afab43044e4d694fa064742c428c'],
 }
 
 /**

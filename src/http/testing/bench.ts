@@ -102,6 +102,7 @@ export class HttpBench {
       networks: gateway.networks,
       store: gateway.store,
       live: gateway.live,
+      seen: () => {},
       metrics: createMetrics(),
       log: createLog({ level: 'debug', destination: { write: (line) => lines.push(line) } }),
       clock: systemClock,
