@@ -8,7 +8,7 @@ import type { Machine } from './machine.ts'
 const folder = new URL('../../docs/reference/figures/', import.meta.url)
 const page = new URL('../../docs/reference/figures.md', import.meta.url)
 const ORDER = ['ingress', 'relay', 'fanout', 'growth', 'peers']
-const CHECKS = ['crash', 'faults', 'loops', 'fuzz', 'load']
+const CHECKS = ['crash', 'faults', 'loops', 'soak', 'fuzz', 'load']
 
 /** The page as it should read. */
 export function renderFigures(): string {

@@ -8,14 +8,21 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../../src/adapter/testing/index.ts'
 import { quantile } from '../../src/bench/statistics.ts'
-import type { Journey } from '../../src/client/index.ts'
 import { databaseViolations, storedInboxes } from './database.ts'
-import { openDeliveries } from './deliveries.ts'
 import { createGatewayProcess, freePort, type GatewayProcess } from './gateway-process.ts'
-import { copyViolations, createLedger, doubledIn, type Ledger, missingFrom, shownTwice } from './ledger.ts'
+import { copyViolations, createLedger, doubledIn, missingFrom, shownTwice } from './ledger.ts'
 import { chaosNetworks, type RunningNetwork } from './networks/index.ts'
-import { createInboxReader, createPerson, type InboxReader, isAway, type Person, seal } from './people.ts'
+import { createInboxReader, createPerson, type InboxReader, type Person } from './people.ts'
 import { type SeededRandom, seededRandom } from './random.ts'
+import {
+  converged,
+  countWays,
+  gatewayValues,
+  journeysOf,
+  startTraffic,
+  type Traffic,
+  type Ways,
+} from './traffic.ts'
 
 /** Share of kills that hit the gateway while it starts. */
 const KILLED_AT_START = 0.25
@@ -26,14 +33,9 @@ const KILLED_AT_START = 0.25
 const MOST_ACKNOWLEDGED = 12
 const LONGEST_MOMENT_MS = 60
 const LONGEST_LIFE_MS = 30_000
-/** Between two sends of one way, over HTTP and over a network, in milliseconds. */
-const HTTP_PAUSE_MS = 20
-const NETWORK_PAUSE_MS = 120
 /** Starts between two looks into the inboxes, and between two lines of progress. */
 const READ_EVERY = 15
 const REPORT_EVERY = 10
-const CONVERGENCE_LIMIT_MS = 180_000
-const ADMIN_TOKEN = 'chaos-admin-token-of-this-run'
 
 export interface CrashOptions {
   kills: number
@@ -53,8 +55,8 @@ export interface CrashReport {
   /** How often the process was killed: fewer than asked for after an interruption. */
   kills: number
   killedAtStart: number
-  /** Envelopes by way: sent, and acknowledged. */
-  ways: Record<string, { sent: number; acknowledged: number }>
+  /** Envelopes by way. */
+  ways: Ways
   /** Milliseconds from the last start until everything acknowledged was in its inbox and every delivery had ended. */
   convergedAfterMs: number
   /** Copies beyond the first that the networks hold, each after an uncertain outcome. */
@@ -101,7 +103,11 @@ async function run(
     networks.push(network)
     stopping.push(() => network.stop())
   }
-  const gateway = await createGatewayProcess({ directory, port: await freePort(), values: values(networks) })
+  const gateway = await createGatewayProcess({
+    directory,
+    port: await freePort(),
+    values: gatewayValues(networks),
+  })
   stopping.push(() => gateway.kill())
   gateway.spawn()
   await gateway.ready()
@@ -173,23 +179,6 @@ async function run(
   }
 }
 
-function values(networks: RunningNetwork[]): Record<string, unknown> {
-  return {
-    networks: Object.fromEntries(networks.map(({ adapter, gatewayConfig }) => [adapter, gatewayConfig])),
-    relay: { reconcileIntervalMs: 5_000 },
-    limits: {
-      walletPerSecond: 10_000,
-      walletBurst: 10_000,
-      addressPerSecond: 100_000,
-      addressBurst: 100_000,
-      signInsPerMinute: 1_000,
-      streamsPerWallet: 1_000,
-    },
-    admin: { token: ADMIN_TOKEN },
-    log: { level: 'error' },
-  }
-}
-
 /** Leaves the gateway running. */
 async function killAndRestart(
   gateway: GatewayProcess,
@@ -234,131 +223,4 @@ async function killAndRestart(
     }
   }
   return { count, atStart, startTimes }
-}
-
-interface Traffic {
-  /** Messages acknowledged over HTTP so far. */
-  acknowledged(): number
-  /** An error that is not merely the gateway being away. */
-  failure(): Error | null
-  /** Sends nothing new meanwhile: whoever reads to the end of an inbox would not get there while it grows as fast. */
-  pausedFor(work: () => Promise<void>): Promise<void>
-  /** Lets sends under way end. */
-  stop(): Promise<void>
-}
-
-/** Every way sends on and on, each at its own pace. */
-function startTraffic(options: {
-  people: readonly Person[]
-  networks: readonly RunningNetwork[]
-  ledger: Ledger
-  random: SeededRandom
-}): Traffic {
-  const { people, networks, ledger } = options
-  const stopped = new AbortController()
-  let failure: Error | null = null
-  let acknowledged = 0
-  let pause = Promise.resolve()
-
-  async function drive(
-    way: string,
-    pauseMs: number,
-    random: SeededRandom,
-    send: (from: Person, to: Person, message: Awaited<ReturnType<typeof seal>>) => Promise<boolean>,
-  ): Promise<void> {
-    for (let count = 1; !stopped.signal.aborted; count++) {
-      await pause
-      const from = random.pick(people)
-      const to = random.pick(people.filter((person) => person !== from))
-      const message = await seal(from, { to: to.client.account, text: `${way} ${count}` }, stopped.signal)
-      const record = { id: message.id, from, to, way, acknowledgedAt: null as number | null }
-      ledger.sent.push(record)
-      if (await send(from, to, message)) record.acknowledgedAt = Date.now()
-      await sleep(pauseMs)
-    }
-  }
-
-  /** Half of the senders try again until it is acknowledged, as a good client does; the others leave it at that. */
-  const overHttp = (random: SeededRandom) =>
-    drive('http', HTTP_PAUSE_MS, random, async (from, _to, message) => {
-      const patient = random.chance(0.5)
-      for (;;) {
-        try {
-          await from.client.submit(message)
-          acknowledged++
-          return true
-        } catch (error) {
-          if (!isAway(error)) throw error
-          if (!patient || stopped.signal.aborted) return false
-          await sleep(HTTP_PAUSE_MS)
-        }
-      }
-    })
-  const overNetwork = (network: RunningNetwork, random: SeededRandom) =>
-    drive(network.name, NETWORK_PAUSE_MS, random, async (from, to, message) => {
-      await network.send(from, to, message)
-      return true
-    })
-  const loops = [
-    ...[1, 2, 3].map((loop) => overHttp(options.random.fork(`http ${loop}`))),
-    ...networks.map((network) => overNetwork(network, options.random.fork(network.name))),
-  ].map((loop) =>
-    loop.catch((error: unknown) => {
-      if (!stopped.signal.aborted) failure = error instanceof Error ? error : new Error(String(error))
-    }),
-  )
-  return {
-    acknowledged: () => acknowledged,
-    failure: () => failure,
-    async pausedFor(work) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      pause = promise
-      try {
-        await work()
-      } finally {
-        resolve()
-      }
-    },
-    async stop() {
-      stopped.abort(new Error('the traffic has ended'))
-      await Promise.all(loops)
-    },
-  }
-}
-
-/** Waits until inboxes hold everything and no delivery is open. Answers what is not so after the limit. */
-async function converged(
-  gateway: GatewayProcess,
-  ledger: Ledger,
-  readers: readonly InboxReader[],
-): Promise<string[]> {
-  const deadline = performance.now() + CONVERGENCE_LIMIT_MS
-  for (;;) {
-    const open = (await openDeliveries(gateway.url, ADMIN_TOKEN)).map(({ text }) => text)
-    for (const reader of readers) await reader.readOn()
-    if (open.length === 0 && missingFrom(ledger, readers).length === 0) return []
-    if (performance.now() > deadline) return open
-    await sleep(200)
-  }
-}
-
-/** Journeys of the envelopes of which a network holds more than one copy. */
-export async function journeysOf(ledger: Ledger, copies: Map<string, number>): Promise<Map<string, Journey>> {
-  const journeys = new Map<string, Journey>()
-  for (const [key, count] of copies) {
-    const id = key.slice(key.indexOf(' ') + 1)
-    const record = ledger.sent.find((sent) => sent.id === id)
-    if (count > 1 && record) journeys.set(id, await record.from.client.journey(id))
-  }
-  return journeys
-}
-
-function countWays(ledger: Ledger): CrashReport['ways'] {
-  const ways: CrashReport['ways'] = {}
-  for (const { way, acknowledgedAt } of ledger.sent) {
-    ways[way] ??= { sent: 0, acknowledged: 0 }
-    ways[way].sent++
-    if (acknowledgedAt !== null) ways[way].acknowledged++
-  }
-  return ways
 }

@@ -7,17 +7,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { journeysOf } from './crash.ts'
 import { openDeliveries } from './deliveries.ts'
 import { copyViolations, createLedger, doubledIn, type Ledger, missingFrom, shownTwice } from './ledger.ts'
 import { chaosNetworks, type FaultKind, type RunningNetwork } from './networks/index.ts'
 import { createInboxReader, createPerson, type InboxReader, type Person, seal } from './people.ts'
 import { type SeededRandom, seededRandom } from './random.ts'
+import { ADMIN_TOKEN, journeysOf, PATIENCE_MS, untilTaken } from './traffic.ts'
 
 /** Promise: so long after the fault is over everything has arrived. Milliseconds. */
 export const CONVERGENCE_MS = 30_000
-/** How long the harness waits before it calls a message lost. */
-const PATIENCE_MS = 120_000
 const SHORTEST_FAULT_MS = 600
 const LONGEST_FAULT_MS = 2_500
 const MESSAGES_EACH_WAY = 4
@@ -25,7 +23,6 @@ const MESSAGES_EACH_WAY = 4
 const LIVE_MS = 1_500
 /** Flipped bits may turn a request into one that the network refuses for good. */
 const LIVE = ['pending', 'dispatching', 'uncertain']
-const ADMIN_TOKEN = 'chaos-admin-token-of-this-run'
 
 export interface FaultsOptions {
   seeds: readonly number[]
@@ -202,20 +199,6 @@ async function untilLive({ network, people: [ada, ben], readers }: World): Promi
     }
   }
   throw new Error(`the gateway does not hear ${network.name} live`)
-}
-
-/** A wallet's own client tries until its network takes the message. */
-async function untilTaken(send: () => Promise<void>): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS
-  for (;;) {
-    try {
-      await send()
-      return
-    } catch (error) {
-      if (performance.now() > deadline) throw error
-      await sleep(250)
-    }
-  }
 }
 
 /** Waits until every message is in its inbox, on the network and in front of its reader. Answers what is missing in the end. */

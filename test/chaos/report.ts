@@ -4,17 +4,16 @@ import { median } from '../../src/bench/statistics.ts'
 import type { LoopsReport } from '../property/topology.ts'
 import type { CrashReport } from './crash.ts'
 import { CONVERGENCE_MS, type FaultResult } from './faults.ts'
+import type { SoakReport } from './soak.ts'
+import type { Ways } from './traffic.ts'
 
 type Figures = Pick<CheckReport, 'held' | 'figures' | 'notes'>
 
 export function describeCrash(report: CrashReport): string {
-  const ways = Object.entries(report.ways).map(
-    ([way, { sent, acknowledged }]) => `  ${way.padEnd(8)} ${sent} sent, ${acknowledged} acknowledged`,
-  )
   const { recoveryMs, broken } = report
   return [
     `${report.kills} kills (${report.killedAtStart} while it started), seed ${report.seed}, ${report.seconds} s`,
-    ...ways,
+    ...describeWays(report.ways),
     `  first answer after a start: p50 ${recoveryMs.p50} ms, p99 ${recoveryMs.p99} ms, longest ${recoveryMs.longest} ms`,
     `  all in place ${report.convergedAfterMs} ms after the last start; ${report.repeats} repeats after uncertain outcomes`,
     `  lost ${broken.lost}, in an inbox twice ${broken.inInboxTwice}, shown twice ${broken.shownTwice}, relayed twice ${broken.relayedTwice}`,
@@ -35,10 +34,7 @@ export function crashFigures({
     held: rest.violations.length === 0,
     figures: [
       ['kills with SIGKILL', `${whole(kills)}, ${whole(killedAtStart)} of them while it started`],
-      ...Object.entries(ways).map(([way, { sent, acknowledged }]): [string, string] => [
-        `envelopes over ${way}`,
-        `${whole(sent)} sent, ${whole(acknowledged)} acknowledged`,
-      ]),
+      ...wayFigures(ways),
       ['acknowledged and lost', whole(broken.lost)],
       ['in an inbox twice', whole(broken.inInboxTwice)],
       ['shown twice', whole(broken.shownTwice)],
@@ -55,6 +51,69 @@ export function crashFigures({
       'Three wallets send over HTTP and with the real SDKs over the networks while the process is killed; at the end every inbox, every network’s own archive and the database are compared with what was acknowledged.',
     ],
   }
+}
+
+export function describeSoak(report: SoakReport): string {
+  const { broken, memory } = report
+  return [
+    `${report.minutes} minutes, seed ${report.seed}, ${totalFaults(report)} faults`,
+    ...Object.entries(report.faults).map(
+      ([network, { count, kinds }]) => `  ${network.padEnd(8)} ${count} faults of ${kinds} kinds`,
+    ),
+    ...describeWays(report.ways),
+    `  all in place ${report.convergedAfterMs} ms after the traffic; ${report.repeats} repeats after uncertain outcomes`,
+    `  memory of the gateway: ${mebibytes(memory.early)} early, ${mebibytes(memory.end)} at the end`,
+    `  lost ${broken.lost}, in an inbox twice ${broken.inInboxTwice}, shown twice ${broken.shownTwice}, relayed twice ${broken.relayedTwice}`,
+    ...verdict(report.violations),
+  ].join('\n')
+}
+
+export function soakFigures(report: SoakReport): Figures {
+  const { broken, memory, violations } = report
+  return {
+    held: violations.length === 0,
+    figures: [
+      ['minutes of mixed traffic', whole(report.minutes)],
+      ...Object.entries(report.faults).map(([network, { count, kinds }]): [string, string] => [
+        `faults of ${network}`,
+        `${whole(count)} of ${whole(kinds)} kinds`,
+      ]),
+      ...wayFigures(report.ways),
+      ['acknowledged and lost', whole(broken.lost)],
+      ['in an inbox twice', whole(broken.inInboxTwice)],
+      ['shown twice', whole(broken.shownTwice)],
+      ['relayed twice without an uncertain outcome', whole(broken.relayedTwice)],
+      ['other broken promises', whole(broken.other)],
+      ['repeats under the same id after an uncertain outcome', whole(report.repeats)],
+      ['from the end of the traffic until everything was in place', `${whole(report.convergedAfterMs)} ms`],
+      [
+        'memory of the gateway after a quarter of the time, and at the end',
+        `${mebibytes(memory.early)}, ${mebibytes(memory.end)}`,
+      ],
+    ],
+    notes: [
+      'Three wallets write over HTTP and with the real SDKs over every network, while faults come and go on all networks side by side; at the end every inbox, every network’s own archive and the database are compared with what was acknowledged.',
+    ],
+  }
+}
+
+const mebibytes = (bytes: number) => `${whole(bytes / 2 ** 20)} MiB`
+
+function totalFaults({ faults }: SoakReport): number {
+  return Object.values(faults).reduce((sum, { count }) => sum + count, 0)
+}
+
+function describeWays(ways: Ways): string[] {
+  return Object.entries(ways).map(
+    ([way, { sent, acknowledged }]) => `  ${way.padEnd(8)} ${sent} sent, ${acknowledged} acknowledged`,
+  )
+}
+
+function wayFigures(ways: Ways): [string, string][] {
+  return Object.entries(ways).map(([way, { sent, acknowledged }]) => [
+    `envelopes over ${way}`,
+    `${whole(sent)} sent, ${whole(acknowledged)} acknowledged`,
+  ])
 }
 
 export function describeFault({ network, kind, seed, convergedAfterMs, violations }: FaultResult): string {

@@ -1,4 +1,4 @@
-/** `npm run chaos -- crash | faults | loops`: the harnesses from the command line. */
+/** `npm run chaos -- crash | faults | loops | soak`: the harnesses from the command line. */
 import { parseArgs } from 'node:util'
 import { beginCheck, type CheckReport, commandOf } from '../../src/bench/checks.ts'
 import { describeLoops, runLoops } from '../property/topology.ts'
@@ -10,10 +10,13 @@ import {
   describeCrash,
   describeFault,
   describeFaults,
+  describeSoak,
   faultsFigures,
   faultsHeld,
   loopsFigures,
+  soakFigures,
 } from './report.ts'
+import { runSoak } from './soak.ts'
 
 const HELP = `Usage: npm run chaos -- <command> [options]
 
@@ -27,8 +30,12 @@ const HELP = `Usage: npm run chaos -- <command> [options]
            time: everything arrives once, traffic dies out, no frame visits a gateway twice.
              --runs <n>       topologies (default 500)
 
+  soak     Mixed traffic over all four networks for minutes while faults come and go on each; also \`npm run soak\`.
+             --minutes <n>    how long (default 10)
+
   --seed <n>          first seed (default 1); the same seed gives the same faults at the same moments
-  --networks <a,b>    of: ${Object.keys(chaosNetworks).join(', ')} (default: all; crash: trtc,waku)
+  --networks <a,b>    of: ${Object.keys(chaosNetworks).join(', ')} (default: all; crash: trtc,waku; soak:
+                      xmtp,push,waku,trtc)
   --out <dir>         folder for <command>.json, a report as docs/reference/figures holds it
   --json              one JSON document on standard output; progress goes to standard error
   --help
@@ -51,6 +58,7 @@ function readWords() {
         kills: { type: 'string', default: '50' },
         seeds: { type: 'string', default: '1' },
         runs: { type: 'string', default: '500' },
+        minutes: { type: 'string', default: '10' },
         seed: { type: 'string', default: '1' },
         networks: { type: 'string' },
         only: { type: 'string' },
@@ -66,7 +74,7 @@ function readWords() {
   }
 }
 
-function number(name: 'kills' | 'seeds' | 'runs' | 'seed'): number {
+function number(name: 'kills' | 'seeds' | 'runs' | 'seed' | 'minutes'): number {
   if (!/^\d{1,9}$/.test(values[name])) throw new UsageError(`--${name} takes a whole number`)
   return Number(values[name])
 }
@@ -128,7 +136,18 @@ async function loops(): Promise<Result> {
   return { report, text: describeLoops(report), check: loopsFigures(report) }
 }
 
-const commands: Record<string, () => Promise<Result>> = { crash, faults, loops }
+async function soak(): Promise<Result> {
+  const report = await runSoak({
+    minutes: number('minutes'),
+    seed: number('seed'),
+    networks: networks(['xmtp', 'push', 'waku', 'trtc']),
+    signal: interrupted.signal,
+    onProgress: note,
+  })
+  return { report, text: describeSoak(report), check: soakFigures(report) }
+}
+
+const commands: Record<string, () => Promise<Result>> = { crash, faults, loops, soak }
 
 try {
   const name = positionals[0]
