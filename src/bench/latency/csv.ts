@@ -20,6 +20,7 @@ const FIELDS = [
   'arrived',
   'lost',
   'failed',
+  'late',
   'duplicates',
 ] as const
 

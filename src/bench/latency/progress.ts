@@ -30,6 +30,8 @@ export function createReporter({ json, cells, out, error, now }: ReporterInput):
   const pauseMs = isTerminal ? TERMINAL_MS : LOG_MS
   let last = Number.NEGATIVE_INFINITY
   let isOpen = false
+  /** That every probe has ended. */
+  let isTold = false
   const titles = new Map<string, string>()
 
   function describe(state: Progress): string {
@@ -57,7 +59,8 @@ export function createReporter({ json, cells, out, error, now }: ReporterInput):
     },
     progress(state) {
       const isLast = state.ended === state.of
-      if (!isLast && now() - last < pauseMs) return
+      if (isLast ? isTold : now() - last < pauseMs) return
+      isTold = isLast
       last = now()
       if (json) out.write(`${JSON.stringify({ event: 'progress', ...state })}\n`)
       else if (isTerminal) {

@@ -3,7 +3,14 @@ import type { Machine } from '../machine.ts'
 import { measuredBy, titleOf, titleOfCell } from './paths.ts'
 import type { Cell, LatencyOptions } from './plan.ts'
 import { seededFractions } from './random.ts'
-import { countedSamples, type EndLine, type Line, type SampleLine, type SessionLine } from './samples.ts'
+import {
+  type CopyLine,
+  countedSamples,
+  type EndLine,
+  type Line,
+  type SampleLine,
+  type SessionLine,
+} from './samples.ts'
 import {
   bandWidth,
   differenceInterval,
@@ -43,6 +50,9 @@ export interface Row {
   arrived: number
   lost: number
   failed: number
+  /** Lost ones that arrived after the time-out. */
+  late: number
+  /** Copies beyond the first of each message. */
   duplicates: number
   lossShare: Interval
   /** From the moment at which a message is due to its arrival. Lost ones count as later than all others. */
@@ -102,8 +112,8 @@ export function summarise(cells: readonly Cell[], lines: readonly Line[], seed: 
   const starts = sessionStarts(lines)
   const samples = Map.groupBy(countedSamples(lines), ({ cell }) => cell)
   const copies = Map.groupBy(
-    lines.filter((line) => line.kind === 'copy' && !line.warmup),
-    (line) => (line.kind === 'copy' ? line.cell : ''),
+    lines.filter((line): line is CopyLine => line.kind === 'copy' && !line.warmup),
+    ({ cell }) => cell,
   )
   const natives = new Map<string, Float64Array>()
   for (const cell of cells) {
@@ -113,12 +123,12 @@ export function summarise(cells: readonly Cell[], lines: readonly Line[], seed: 
   return cells.map((cell) => {
     const own = samples.get(cell.id) ?? []
     const native = cell.path === 'gateway' ? natives.get(`${cell.from} ${cell.size}`) : undefined
-    return rowOf(cell, own, { copies: copies.get(cell.id)?.length ?? 0, native, seed, starts })
+    return rowOf(cell, own, { copies: copies.get(cell.id) ?? [], native, seed, starts })
   })
 }
 
 interface Around {
-  copies: number
+  copies: readonly CopyLine[]
   native: Float64Array | undefined
   seed: number
   starts: Map<number, number>
@@ -130,6 +140,7 @@ function rowOf(cell: Cell, samples: readonly Samples[], { copies, native, seed, 
     samples.filter((sample) => sample.outcome === outcome).length
   const lost = count('lost')
   const failed = count('failed')
+  const late = lateOnes(samples, copies)
   return {
     id: cell.id,
     path: cell.path,
@@ -143,7 +154,8 @@ function rowOf(cell: Cell, samples: readonly Samples[], { copies, native, seed, 
     arrived: count('arrived'),
     lost,
     failed,
-    duplicates: copies,
+    late,
+    duplicates: copies.length - late,
     lossShare: shareInterval(lost + failed, samples.length),
     latency: figures(ordered),
     legs: cell.path === 'gateway' ? legsOf(samples) : null,
@@ -158,6 +170,14 @@ function rowOf(cell: Cell, samples: readonly Samples[], { copies, native, seed, 
       ]),
     ),
   }
+}
+
+/** The first copy of a message that was lost by then is no second one. */
+function lateOnes(samples: readonly Samples[], copies: readonly CopyLine[]): number {
+  const arrivedLate = new Set(copies.map(({ session, number }) => `${session} ${number}`))
+  return samples.filter(
+    ({ outcome, session, number }) => outcome !== 'arrived' && arrivedLate.has(`${session} ${number}`),
+  ).length
 }
 
 function latencies(samples: readonly Samples[]): Float64Array {
