@@ -77,8 +77,17 @@ const encoders: Readonly<Record<string, (sdk: Sdk, content: never) => EncodedCon
   multiRemoteStaticAttachment: (sdk, content) => sdk.encodeMultiRemoteAttachment(content),
   transactionReference: (sdk, content) => sdk.encodeTransactionReference(content),
   walletSendCalls: (sdk, content) => sdk.encodeWalletSendCalls(content),
+}
+
+/** The same for types of another authority. */
+const coinbaseEncoders: typeof encoders = {
   actions: (sdk, content) => sdk.encodeActions(content),
   intent: (sdk, content) => sdk.encodeIntent(content),
+}
+
+function encoderOf({ authorityId, typeId }: ContentTypeId): (typeof encoders)[string] | undefined {
+  const table = authorityId === 'xmtp.org' ? encoders : authorityId === 'coinbase.com' ? coinbaseEncoders : {}
+  return Object.hasOwn(table, typeId) ? table[typeId] : undefined
 }
 
 function readPlain(
@@ -89,10 +98,7 @@ function readPlain(
 ): NativeContent {
   if (is(type, 'group_updated') && isObject(content))
     return readGroupUpdate(content as unknown as GroupUpdated)
-  const encode =
-    type.authorityId === 'xmtp.org' && Object.hasOwn(encoders, type.typeId)
-      ? encoders[type.typeId]
-      : undefined
+  const encode = encoderOf(type)
   if (encode === undefined || content === undefined || content === null) {
     return { type: typeText(type), parameters: {}, fallback: fallback ?? null, bytes: new Uint8Array() }
   }

@@ -9,10 +9,11 @@ import type {
   EnrolmentTerms,
 } from '../../../src/adapter/index.ts'
 import { xmtpContents } from '../../../src/content/index.ts'
+import { abortable } from '../abortable.ts'
 import type { BackendPool } from '../backends.ts'
 import { envelopeCodec } from '../codec.ts'
 import { toAdapterError, XmtpError } from '../errors.ts'
-import { abortable, XmtpInbox } from '../inbox.ts'
+import { XmtpInbox } from '../inbox.ts'
 import { loadSdk, type Sdk } from '../sdk.ts'
 import { SendFailure } from '../sender.ts'
 import { Ceremony, identityOf, verifySignature } from './ceremony.ts'
@@ -205,15 +206,15 @@ export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpE
       translated(async () => {
         const member = await memberOf(intent.enrolment)
         try {
-          return { remoteIds: [await member.send(intent, signal)] }
+          return { remoteIds: await member.send(intent, signal) }
         } catch (error) {
           throw error instanceof SendFailure ? toAdapterError(error.cause, error.stage) : error
         }
       }),
     find: (intent, signal) =>
       translated(async () => {
-        const id = await (await memberOf(intent.enrolment)).find(intent, signal)
-        return id === null ? null : { remoteIds: [id] }
+        const remoteIds = await (await memberOf(intent.enrolment)).find(intent, signal)
+        return remoteIds && { remoteIds }
       }),
     async *walk({ enrolment, since }, signal) {
       try {

@@ -72,11 +72,11 @@ export class Member {
     return this.#options.inbox.installationId
   }
 
-  send(intent: NativeIntent, signal: AbortSignal): Promise<string> {
+  send(intent: NativeIntent, signal: AbortSignal): Promise<string[]> {
     return this.#sender.send(intent, signal)
   }
 
-  find(intent: NativeIntent, signal: AbortSignal): Promise<string | null> {
+  find(intent: NativeIntent, signal: AbortSignal): Promise<string[] | null> {
     return this.#sender.find(intent, signal)
   }
 

@@ -1,5 +1,7 @@
 /** Sends native messages from a wallet's own installation. The gateway sends those of one conversation one after the other. */
-import type { AdapterStorage, NativeIntent } from '../../../src/adapter/index.ts'
+import type { AdapterStorage, NativeContent, NativeIntent } from '../../../src/adapter/index.ts'
+import { readContentOrFallback } from '../../../src/content/index.ts'
+import { H, toHex } from '../../../src/envelope/index.ts'
 import { toXmtpError, XmtpError } from '../errors.ts'
 import type { Conversation, XmtpInbox } from '../inbox.ts'
 import { messageIdOf } from '../message-id.ts'
@@ -23,37 +25,57 @@ export class NativeSender {
     this.sent = new SentMessages(storage, enrolment)
   }
 
-  /** Resolves with the message id once the message is on the network. Rejects with `SendFailure`. */
-  async send(intent: NativeIntent, signal: AbortSignal): Promise<string> {
+  /** Resolves with the ids once all of it is on the network, one for each message. Rejects with `SendFailure`. */
+  async send(intent: NativeIntent, signal: AbortSignal): Promise<string[]> {
     let stored = false
     try {
       const conversation = await this.#conversationFor(intent, signal)
-      const outgoing = this.#outgoing(intent)
-      const known = await this.#idOf(conversation, outgoing, intent.transactionId)
-      const status = known === null ? 'absent' : this.#inbox.statusOf(known)
-      stored = status === 'unpublished' || status === 'published'
-      // Stored a second time, an unpublished message would go out twice; one that the SDK gave up goes out again by this.
-      const id = known !== null && stored ? known : await this.#put(conversation, outgoing, intent)
-      stored = true
-      await this.sent.remember(intent.transactionId, id, !isPredictable(outgoing))
-      return await this.#publish(conversation, id, signal)
+      const ids: string[] = []
+      for (const { outgoing, key } of this.#messagesOf(intent)) {
+        const known = await this.#idOf(conversation, outgoing, key)
+        const status = known === null ? 'absent' : this.#inbox.statusOf(known)
+        const isKept = status === 'unpublished' || status === 'published'
+        stored ||= isKept
+        // Stored a second time, an unpublished message would go out twice; one that the SDK gave up goes out again by this.
+        const id =
+          known !== null && isKept ? known : await this.#put(conversation, outgoing, key, intent.silent)
+        stored = true
+        const transaction = { key, id: intent.transactionId }
+        await this.sent.remember(transaction, id, !isPredictable(outgoing))
+        ids.push(await this.#publish(conversation, id, signal))
+      }
+      return ids
     } catch (error) {
       throw new SendFailure(stored ? 'stored' : 'before', error)
     }
   }
 
-  /** The id of an earlier send that is on the network, null where there is none. Rejects with `XmtpError` where that is not known. */
-  async find(intent: NativeIntent, signal: AbortSignal): Promise<string | null> {
+  /** The ids of an earlier send that is on the network, null where there is none. Rejects with `XmtpError` where that is not known. */
+  async find(intent: NativeIntent, signal: AbortSignal): Promise<string[] | null> {
     const conversation = await this.#existingFor(intent)
     if (conversation === null) return null
-    const id = await this.#idOf(conversation, this.#outgoing(intent), intent.transactionId)
-    if (id === null || this.#inbox.statusOf(id) === 'absent') return null
-    return this.#publish(conversation, id, signal)
+    const ids: string[] = []
+    for (const { outgoing, key } of this.#messagesOf(intent)) {
+      const id = await this.#idOf(conversation, outgoing, key)
+      if (id === null || this.#inbox.statusOf(id) === 'absent') return null
+      ids.push(await this.#publish(conversation, id, signal))
+    }
+    return ids
   }
 
-  #outgoing(intent: NativeIntent): Outgoing {
+  /** One message, or one for each part of a composite; each with a key of its own, the same for every try. */
+  #messagesOf(intent: NativeIntent): { outgoing: Outgoing; key: string }[] {
     if (intent.replaces !== null) throw new XmtpError('content-invalid', 'XMTP has no edits')
-    return writeContent(this.#sdk, intent.content, this.#targetOf(intent))
+    const { transactionId } = intent
+    const contents = partsOf(intent.content)
+    return contents.map((content, index) => ({
+      // The first part answers for all.
+      outgoing: writeContent(this.#sdk, content, index === 0 ? this.#targetOf(intent) : null),
+      key:
+        index === 0
+          ? transactionId
+          : toHex(H('causeway/xmtp-part/1', transactionId, String(index))).slice(0, 32),
+    }))
   }
 
   async #idOf(conversation: Conversation, outgoing: Outgoing, transactionId: string): Promise<string | null> {
@@ -65,12 +87,12 @@ export class NativeSender {
   async #put(
     conversation: Conversation,
     { content, replyTo }: Outgoing,
-    intent: NativeIntent,
+    key: string,
+    silent: boolean,
   ): Promise<string> {
-    const options = { optimistic: true, idempotencyKey: intent.transactionId }
+    const options = { optimistic: true, idempotencyKey: key }
     try {
-      if (replyTo === null)
-        return await conversation.send(content, { ...options, shouldPush: !intent.silent })
+      if (replyTo === null) return await conversation.send(content, { ...options, shouldPush: !silent })
       const { id, senderInboxId } = replyTo
       const reply = {
         content,
@@ -121,4 +143,10 @@ function requireInboxId(wallet: string): string {
   const inboxId = inboxIdOfWallet(wallet)
   if (inboxId !== null) return inboxId
   throw new XmtpError('recipient-not-registered', 'XMTP knows no inbox of this kind of wallet')
+}
+
+/** Contents that XMTP takes one by one. */
+function partsOf(content: NativeContent): NativeContent[] {
+  const read = readContentOrFallback(content)
+  return read.kind === 'composite' ? read.parts : [content]
 }

@@ -23,8 +23,9 @@ export class SentMessages {
     this.#key = `sent/${enrolment}`
   }
 
-  async keptIdOf(transactionId: string): Promise<string | null> {
-    return (await this.#load()).get(transactionId) ?? null
+  /** `key`: of one message of a transaction. */
+  async keptIdOf(key: string): Promise<string | null> {
+    return (await this.#load()).get(key) ?? null
   }
 
   /** The transaction by which a message was sent; null where this process did not send it, or does not remember. */
@@ -33,11 +34,15 @@ export class SentMessages {
   }
 
   /** To be called before the network can echo the message. `durably`: durable when it resolves. */
-  async remember(transactionId: string, messageId: string, durably: boolean): Promise<void> {
-    this.#transactions.set(messageId, transactionId)
+  async remember(
+    transaction: { id: string; key: string },
+    messageId: string,
+    durably: boolean,
+  ): Promise<void> {
+    this.#transactions.set(messageId, transaction.id)
     if (!durably) return
     const kept = await this.#load()
-    kept.set(transactionId, messageId)
+    kept.set(transaction.key, messageId)
     for (const oldest of kept.keys()) {
       if (kept.size <= KEPT) break
       kept.delete(oldest)
