@@ -21,10 +21,16 @@ interface PushApi {
   }
 }
 interface Stream {
+  on(event: 'STREAM.NOTIF', listener: (data: NotificationEvent) => void): void
   on(event: string, listener: (data: StreamEvent) => void): void
   connect(): Promise<void>
   disconnect(): Promise<void>
   chatSocketConnected: boolean
+  notifSocketConnected: boolean
+}
+interface NotificationEvent {
+  event: string
+  message: { notification: { title: string; body: string } }
 }
 interface StreamEvent {
   event: string
@@ -47,6 +53,7 @@ interface HistoryMessage {
 interface User {
   api: PushApi
   stream: Stream
+  notifications: Stream | null
   seen: Set<string>
   peers: Set<string>
   closed: boolean
@@ -94,12 +101,25 @@ async function connect(request: Extract<UserRequest, { type: 'connect' }>) {
   const api = await PushAPI.initialize(remoteSigner(user, address), options)
   if (api.readmode()) throw new Error(api.errors[0]?.message ?? 'the SDK fell into guest mode')
   const stream = await api.initStream(['STREAM.CHAT', 'STREAM.CONNECT', 'STREAM.DISCONNECT'])
-  const entry: User = { api, stream, seen: new Set(), peers: new Set(), closed: false }
+  const entry: User = { api, stream, notifications: null, seen: new Set(), peers: new Set(), closed: false }
   users.set(user, entry)
   stream.on('STREAM.CHAT', (event) => receive(user, entry, event, acceptRequests))
   stream.on('STREAM.DISCONNECT', () => void reconnect(user, entry))
   await stream.connect()
   while (!stream.chatSocketConnected) await sleep(10)
+}
+
+async function watch({ user }: Extract<UserRequest, { type: 'watch' }>): Promise<void> {
+  const entry = users.get(user)
+  if (!entry) return
+  const stream = await entry.api.initStream(['STREAM.NOTIF'])
+  entry.notifications = stream
+  stream.on('STREAM.NOTIF', ({ event, message }) => {
+    const { title, body } = message.notification
+    report({ type: 'notification', user, notification: { title, body, spam: event === 'notification.spam' } })
+  })
+  await stream.connect()
+  while (!stream.notifSocketConnected) await sleep(10)
 }
 
 function receive(user: number, entry: User, event: StreamEvent, acceptRequests: boolean): void {
@@ -162,6 +182,7 @@ async function disconnect(user: number): Promise<void> {
   entry.closed = true
   users.delete(user)
   await entry.stream.disconnect()
+  await entry.notifications?.disconnect()
 }
 
 parentPort?.on('message', (request: UserRequest) => {
@@ -178,7 +199,9 @@ parentPort?.on('message', (request: UserRequest) => {
       ? connect(request)
       : request.type === 'invoke'
         ? invoke(request)
-        : disconnect(request.user)
+        : request.type === 'watch'
+          ? watch(request)
+          : disconnect(request.user)
   work.then(plain).then(
     (value) => report({ type: 'result', call, value }),
     (error: unknown) =>

@@ -34,11 +34,21 @@ export interface PushUserMessage {
   group: boolean
 }
 
+/** A notification of a channel, as the SDK's stream shows it. */
+export interface PushUserNotification {
+  title: string
+  body: string
+  /** Of the feed of channels that the user did not subscribe to. */
+  spam: boolean
+}
+
 export interface PushUser {
   did: string
   /** Everything received so far, in order of arrival, each once. */
   readonly messages: readonly PushUserMessage[]
   onMessage(listener: (message: PushUserMessage) => void): void
+  /** Follows the notifications of channels from now on. */
+  onNotification(listener: (notification: PushUserNotification) => void): Promise<void>
   /** Resolves with the message's cid. */
   sendText(to: string, content: string): Promise<string>
   /** Calls a method of the SDK's `PushAPI` by its path, e.g. `chat.history`. Arguments and result must be plain data. */
@@ -56,6 +66,7 @@ export type UserRequest =
       features: string[]
     }
   | { type: 'invoke'; call: number; user: number; method: string; parameters: unknown[] }
+  | { type: 'watch'; call: number; user: number }
   | { type: 'disconnect'; call: number; user: number }
   | { type: 'signed'; call: number; signature: string | null; reason: string }
 
@@ -64,11 +75,18 @@ export type UserReport =
   | { type: 'failed'; call: number; reason: string }
   | { type: 'sign'; call: number; user: number; text: string }
   | { type: 'message'; user: number; message: PushUserMessage }
+  | { type: 'notification'; user: number; notification: PushUserNotification }
 
 interface Host {
   connect(options: PushUserOptions, address: string): Promise<PushUser>
   users: number
   end(): Promise<unknown>
+}
+
+interface Receiver {
+  signer: WalletSigner
+  receive(message: PushUserMessage): void
+  notify(notification: PushUserNotification): void
 }
 
 const hosts = new Map<string, Host>()
@@ -104,7 +122,7 @@ function startHost(baseUrl: string): Host {
   worker.stdout.resume()
   worker.stderr.resume()
   const calls = new Map<number, PromiseWithResolvers<unknown>>()
-  const users = new Map<number, { signer: WalletSigner; receive(message: PushUserMessage): void }>()
+  const users = new Map<number, Receiver>()
   let count = 0
   let ended: Error | null = null
 
@@ -133,6 +151,7 @@ function startHost(baseUrl: string): Host {
   worker.on('message', (report: UserReport) => {
     if (report.type === 'sign') void sign(report)
     else if (report.type === 'message') users.get(report.user)?.receive(report.message)
+    else if (report.type === 'notification') users.get(report.user)?.notify(report.notification)
     else {
       const waiting = calls.get(report.call)
       calls.delete(report.call)
@@ -155,11 +174,15 @@ function startHost(baseUrl: string): Host {
       const user = ++count
       const messages: PushUserMessage[] = []
       const listeners: ((message: PushUserMessage) => void)[] = []
+      const watchers: ((notification: PushUserNotification) => void)[] = []
       users.set(user, {
         signer: options.signer,
         receive(message) {
           messages.push(message)
           for (const listener of listeners) listener(message)
+        },
+        notify(notification) {
+          for (const watcher of watchers) watcher(notification)
         },
       })
       const { acceptRequests = true, features = [] } = options
@@ -173,6 +196,10 @@ function startHost(baseUrl: string): Host {
         onMessage(listener) {
           for (const message of messages) listener(message)
           listeners.push(listener)
+        },
+        async onNotification(listener) {
+          watchers.push(listener)
+          if (watchers.length === 1) await request((call) => ({ type: 'watch', call, user }))
         },
         async sendText(to, content) {
           const { cid } = (await invoke('chat.send', to, { type: 'Text', content })) as { cid: string }
