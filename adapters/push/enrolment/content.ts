@@ -7,6 +7,7 @@ import {
   type AttachmentContent,
   type AttachmentReferenceContent,
   type Content,
+  pushContents,
   type ReactionContent,
   readContentOrFallback,
   writeContent,
@@ -23,8 +24,6 @@ export interface NativeMessage {
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** The only reactions that the SDK takes. */
-const REACTIONS = new Set(['👍', '👎', '❤️', '👏', '😂', '😢', '😡', '😲', '🔥'])
 const READ_RECEIPT = 'READ_RECEIPT'
 
 /** What a message of this type (`Text`, `Reply`, …) says. */
@@ -137,12 +136,19 @@ function withoutCounterpart(type: string, object: Fields): NativeContent {
 }
 
 /**
- * The message that the SDK is to send. Throws `PushError` `content-invalid` for what Push has no message for: edits, what
- * takes something back, and files that are encrypted elsewhere.
+ * The message that the SDK is to send, of a content that `pushContents` calls native or converted. Throws `PushError`
+ * `content-invalid` for all others, which the gateway renders before.
  */
 export function writePushContent(native: NativeContent, reference: string | null): SdkMessage {
   const content = readContentOrFallback(native)
   switch (content.kind) {
+    case 'text':
+    case 'markdown':
+      return answering({ type: 'Text', content: content.text }, reference)
+    case 'attachment':
+      return answering(writeFile(content), reference)
+    case 'attachmentReference':
+      return answering(writeLink(content), reference)
     case 'reply':
       return writePushContent(content.content, reference ?? content.reference)
     case 'reaction':
@@ -150,16 +156,8 @@ export function writePushContent(native: NativeContent, reference: string | null
     case 'readReceipt':
       if (reference === null) throw invalid('A receipt has to name the message that was read')
       return { type: 'Receipt', content: READ_RECEIPT, reference }
-    case 'edit':
-    case 'delete':
-    case 'typing':
-    case 'groupUpdated':
-      throw invalid('Push has no messages of this kind')
-    case 'remoteAttachment':
-    case 'multiRemoteAttachment':
-      throw invalid('Push has no encrypted attachments; send the file or its URL')
   }
-  return answering(simpleMessage(content, native.fallback), reference)
+  throw invalid('Push has no messages of this kind')
 }
 
 type Simple = { type: string; content: string }
@@ -167,22 +165,6 @@ type Simple = { type: string; content: string }
 function answering({ type, content }: Simple, reference: string | null): SdkMessage {
   if (content === '') throw invalid('There is nothing in the message that Push could carry')
   return reference === null ? { type, content } : { type: 'Reply', content: { type, content }, reference }
-}
-
-function simpleMessage(content: Content, fallback: string | null): Simple {
-  switch (content.kind) {
-    case 'text':
-    case 'markdown':
-      return { type: 'Text', content: content.text }
-    case 'attachment':
-      return writeFile(content)
-    case 'attachmentReference':
-      return writeLink(content)
-  }
-  // Everything else is read as its fallback.
-  const text = fallback ?? (content.kind === 'unknown' ? null : writeContent(content).fallback)
-  if (text === null) throw invalid('Push has no messages of this type, and there is no text in its place')
-  return { type: 'Text', content: text }
 }
 
 function writeFile({ filename, mimeType, bytes }: AttachmentContent): Simple {
@@ -203,13 +185,14 @@ function writeLink({ url, media: kind, filename, mimeType, size }: AttachmentRef
   return { type: 'File', content: JSON.stringify(description) }
 }
 
-/** Push has nine reactions; another one is sent as a reply that consists of it. */
 function writeReaction({ action, content }: ReactionContent, reference: string | null): SdkMessage {
-  if (reference === null) throw invalid('A reaction has to name a message of this conversation')
-  if (action === 'removed') throw invalid('A reaction cannot be taken back on Push')
   const emoji = content === '❤' ? '❤️' : content
-  if (REACTIONS.has(emoji)) return { type: 'Reaction', content: emoji, reference }
-  return answering({ type: 'Text', content: emoji }, reference)
+  const { reactions } = pushContents
+  const isThere = reactions === 'any' || reactions.includes(emoji)
+  if (reference === null || action === 'removed' || !isThere) {
+    throw invalid('Push has nine reactions, to a message each, which cannot be taken back')
+  }
+  return { type: 'Reaction', content: emoji, reference }
 }
 
 function invalid(text: string): PushError {

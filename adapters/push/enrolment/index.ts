@@ -7,6 +7,7 @@ import type {
   EnrolmentResult,
   EnrolledAccount as Wallet,
 } from '../../../src/adapter/index.ts'
+import { pushContents } from '../../../src/content/index.ts'
 import { createChain } from '../chain.ts'
 import { baseUrlOf, type PushConfig } from '../config.ts'
 import { didOfAddress } from '../did.ts'
@@ -158,6 +159,7 @@ export function createEnrolments(parts: EnrolmentParts): PushEnrolments {
 
   return {
     terms,
+    contents: pushContents,
     begin: (request, signal) => guarded(() => begin(request, AbortSignal.any([signal, lifetime()]))),
     complete: (completion, signal) =>
       guarded(() => complete(completion, AbortSignal.any([signal, lifetime()]))),
