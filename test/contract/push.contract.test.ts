@@ -65,6 +65,18 @@ async function setup(): Promise<ContractHarness> {
           typeof text === 'string' ? [{ text, remoteId }] : [],
         ),
     },
+    mirroring: {
+      registration: async ({ address }) => ({ account: address }),
+      async write({ from, to }, texts) {
+        const carried: Uint8Array[] = []
+        for (const text of texts) {
+          const cid = await userAt(from.address).sendText(to.address, text)
+          const answer = await fetch(`${baseUrl}/v1/chat/conversationhash/${cid}?fetchLimit=1`)
+          carried.push(Uint8Array.from(Buffer.from(await answer.arrayBuffer()).subarray(1, -1)))
+        }
+        return carried
+      },
+    },
     async teardown() {
       await Promise.all(wallets.map(({ user }) => user.close()))
       await proxy.close()
