@@ -12,9 +12,11 @@ import type {
   SortDirection,
 } from '@xmtp/node-bindings'
 import type { Client, ClientOptions, DecodedMessage, Dm, Group, Signer } from '@xmtp/node-sdk'
+import { abortable, abortedError } from './abortable.ts'
 import type { SharedBackend } from './backends.ts'
+import { DirectConversations } from './direct.ts'
 import { toXmtpError, XmtpError } from './errors.ts'
-import { addPeerToDm } from './native.ts'
+import { Rooms } from './rooms.ts'
 import type { Sdk } from './sdk.ts'
 
 /** The SDK's enums exist in its types alone; these are their values. */
@@ -32,10 +34,8 @@ const HEARD: ConsentState[] = [0 as ConsentState, 1 as ConsentState]
 /** Longest waits for one call, and for a sync of everything, which after a long absence is many. Milliseconds. */
 const CALL_LIMIT_MS = 60_000
 const SYNC_ALL_LIMIT_MS = 600_000
-/** Calls that it takes to make a direct conversation. */
-const DM_REQUESTS = 8
-/** Direct conversations remembered to have their peer. */
-const MOST_COMPLETE = 50_000
+/** A sync of everything has listed the conversations after this time, in milliseconds; those made later are not in it. */
+const LISTING_LIMIT_MS = 5_000
 /** Messages read from the database at once. */
 const PAGE = 500
 /** Latest messages of a conversation of which reactions are read. */
@@ -65,11 +65,23 @@ export type MessageStatus = 'absent' | 'unpublished' | 'published' | 'failed'
 export class XmtpInbox {
   readonly #client: Client<unknown>
   readonly #settings: InboxSettings
-  readonly #complete = new Set<string>()
+  readonly #direct: DirectConversations
+  readonly #rooms = new Rooms<'making' | 'listing'>()
+  readonly #life = new AbortController()
+  #interrupt: () => void = () => undefined
 
   private constructor(client: Client<unknown>, settings: InboxSettings) {
     this.#client = client
     this.#settings = settings
+    const lifetime = this.#life.signal
+    this.#direct = new DirectConversations({
+      client,
+      lifetime,
+      call: (requests, work) => this.#call(requests, lifetime, work),
+      alone: (requests, work) =>
+        this.#call(requests, lifetime, work, { room: 'making', holdMs: CALL_LIMIT_MS }),
+      interrupt: () => this.#interrupt(),
+    })
   }
 
   /** Opens the database, registers the installation where it is new. Takes as long as the network takes. Throws `XmtpError`. */
@@ -118,6 +130,8 @@ export class XmtpInbox {
   ): Promise<void> {
     if (signal.aborted) return
     let failure: unknown = null
+    // It follows the conversations that there are when it opens, those half made as well.
+    const leave = await this.#rooms.enter('listing', signal)
     const opening = this.#client.conversations.streamAllMessages({
       disableSync: true,
       retryOnFail: false,
@@ -126,9 +140,11 @@ export class XmtpInbox {
         failure ??= error
       },
     })
+    this.#leaveAfter(opening, CALL_LIMIT_MS, leave)
     const stream = await abortable(opening, signal)
     const end = () => void stream.end()
     signal.addEventListener('abort', end, { once: true })
+    this.#interrupt = end
     try {
       if (signal.aborted || stream.isDone) return
       hooks.opened()
@@ -147,7 +163,11 @@ export class XmtpInbox {
 
   /** Fetches everything that the network has for this installation. */
   async syncAll(signal: AbortSignal): Promise<void> {
-    await this.#call(2, signal, () => this.#client.conversations.syncAll(HEARD), SYNC_ALL_LIMIT_MS)
+    await this.#call(2, signal, () => this.#client.conversations.syncAll(HEARD), {
+      room: 'listing',
+      holdMs: LISTING_LIMIT_MS,
+      limitMs: SYNC_ALL_LIMIT_MS,
+    })
   }
 
   /** Publishes what is stored for a conversation and fetches what is new in it. */
@@ -155,26 +175,17 @@ export class XmtpInbox {
     await this.#call(publishes + 1, signal, () => conversation.sync())
   }
 
-  /** The conversation with an inbox; null where there is none yet. */
+  /** The conversation with an inbox, whole or not; null where there is none yet. */
   existingDm(inboxId: string): Dm<unknown> | null {
-    return this.#client.conversations.getDmByInboxId(inboxId) ?? null
+    return this.#direct.existing(inboxId)
   }
 
   /**
-   * The conversation with an inbox, made where there is none, with the peer in it. Rejects with `recipient-not-registered`.
+   * The conversation with an inbox, made where there is none, with the peer in it and told of it. May end the stream.
+   * Rejects with `recipient-not-registered`.
    */
   async dmWith(inboxId: string, signal: AbortSignal): Promise<Dm<unknown>> {
-    const dm =
-      this.existingDm(inboxId) ??
-      (await this.#call(DM_REQUESTS, signal, () => this.#client.conversations.createDm(inboxId)))
-    if (this.#complete.has(dm.id)) return dm
-    const members = await this.#local(() => dm.members())
-    if (!members.some((member) => member.inboxId === inboxId)) {
-      await this.#call(DM_REQUESTS, signal, () => addPeerToDm(this.#client, inboxId))
-    }
-    if (this.#complete.size >= MOST_COMPLETE) this.#complete.clear()
-    this.#complete.add(dm.id)
-    return dm
+    return this.#local(() => this.#direct.with(inboxId, signal))
   }
 
   /** What became of a message. Looks into the database alone. */
@@ -260,35 +271,48 @@ export class XmtpInbox {
 
   /** Ends streams and background work and releases the database. More than once is no error. */
   async close(): Promise<void> {
+    this.#life.abort(new XmtpError('closed', 'The inbox was closed'))
     await this.#client.close()
   }
 
   /**
    * A call of the network, counted. The caller need not wait for it, and no longer than `limitMs`: on a connection that died
-   * silently the SDK may wait for ever.
+   * silently the SDK may wait for ever. In a room it stays until the SDK has ended it, but no longer than `holdMs`.
    */
   async #call<T>(
     requests: number,
     signal: AbortSignal,
     work: () => Promise<T>,
-    limitMs = CALL_LIMIT_MS,
+    options: { limitMs?: number; room?: 'making' | 'listing'; holdMs?: number } = {},
   ): Promise<T> {
     const { clock, requests: limiter } = this.#settings.shared
+    const { limitMs = CALL_LIMIT_MS, room, holdMs = limitMs } = options
     await limiter.take(requests, signal)
+    const leave = room === undefined ? null : await this.#rooms.enter(room, signal)
     const late = new AbortController()
     const over = new AbortController()
     const timer = clock.sleep(limitMs, over.signal).then(
       () => late.abort(new XmtpError('unavailable', 'XMTP does not answer in time')),
       () => undefined,
     )
+    const call = this.#local(work)
+    if (leave) this.#leaveAfter(call, holdMs, leave)
     try {
-      return await abortable(this.#local(work), AbortSignal.any([signal, late.signal]))
+      return await abortable(call, AbortSignal.any([signal, late.signal]))
     } catch (error) {
       throw late.signal.aborted && !signal.aborted ? late.signal.reason : error
     } finally {
       over.abort()
       await timer
     }
+  }
+
+  #leaveAfter(call: Promise<unknown>, holdMs: number, leave: () => void): void {
+    const ended = new AbortController()
+    const end = () => ended.abort()
+    call.then(end, end)
+    const { clock } = this.#settings.shared
+    clock.sleep(holdMs, AbortSignal.any([ended.signal, this.#life.signal])).then(leave, leave)
   }
 
   async #local<T>(work: () => Promise<T>): Promise<T> {
@@ -303,18 +327,4 @@ export class XmtpInbox {
 export interface StoredMessage {
   conversation: Conversation
   message: XmtpMessage
-}
-
-/** Stops waiting when the signal aborts; the SDK's calls cannot be ended, and end by themselves. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const giveUp = () => reject(abortedError(signal))
-    if (signal.aborted) giveUp()
-    signal.addEventListener('abort', giveUp, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp))
-  })
-}
-
-function abortedError(signal: AbortSignal): XmtpError {
-  return new XmtpError('aborted', 'Given up before XMTP answered', { cause: signal.reason })
 }
