@@ -29,6 +29,7 @@ ${benches
 
 Latency research, with options and a report of its own
   latency  how long messages take natively and through the gateway: ${call} latency --help
+  report   the same of messages that a gateway has carried: ${call} report --help
 
 Options
   --runs <n>    interleaved runs, of which medians are reported (default 5)
@@ -50,6 +51,10 @@ export async function runBenchCommand(words: string[], call: string): Promise<nu
   if (words[0] === 'latency') {
     const { runLatencyCommand } = await import('./latency/command.ts')
     return runLatencyCommand(words.slice(1), call)
+  }
+  if (words[0] === 'report') {
+    const { runReportCommand } = await import('./latency/report-command.ts')
+    return runReportCommand(words.slice(1), call)
   }
   try {
     return await run(words, call)

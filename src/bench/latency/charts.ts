@@ -110,9 +110,10 @@ const BARS = { width: 940, row: 26, label: 150, value: 92, top: 8, bottom: 28 }
 /** Medians of the three legs of each path, one after the other. */
 export function legsChart(rows: readonly Row[]): string {
   const bars = rows.flatMap((row) => {
-    const medians =
-      row.legs && [row.legs.in, row.legs.gateway, row.legs.out].map((leg) => leg[0]?.value ?? null)
-    return medians?.every((value) => value !== null)
+    // A journey begins at the gateway.
+    const entry = row.path === 'journey' ? 0 : median(row.legs?.in)
+    const medians = [entry, median(row.legs?.gateway), median(row.legs?.out)]
+    return medians.every((value) => value !== null)
       ? [{ row, medians: medians as [number, number, number] }]
       : []
   })
@@ -138,6 +139,10 @@ export function legsChart(rows: readonly Row[]): string {
     return `<text class="label" x="${BARS.label - 10}" y="${top + 12}" text-anchor="end">${escaped(row.title)}</text>${parts.join('')}<text class="tick" x="${fixed(x.scale(at) + 8)}" y="${top + 12}">${time(medians[1])} added</text>`
   })
   return svg(BARS.width, height, 'Medians of the legs of each path through the gateway', [...grid, ...shapes])
+}
+
+function median(leg: readonly { value: number | null }[] | undefined): number | null {
+  return leg?.[0]?.value ?? null
 }
 
 const SERIES = { width: 300, height: 96, left: 46, right: 8, top: 8, bottom: 20 }

@@ -1,20 +1,25 @@
 /** `causeway bench latency`: sends probes and writes the report. */
 import { loadavg } from 'node:os'
-import { join } from 'node:path'
-import { table } from '../bench.ts'
 import { commandOf } from '../checks.ts'
 import { describeMachine } from '../machine.ts'
-import { time } from './charts.ts'
-import { createFolder, type RunFile, readFolder, reportOf, samplesPath, writeReport } from './folder.ts'
+import {
+  createFolder,
+  type RunFile,
+  readFolder,
+  reportFolder,
+  reportOf,
+  samplesPath,
+  writeReport,
+} from './folder.ts'
 import { measure } from './measure.ts'
 import { LatencyUsageError, latencyHelp, parseLatencyWords } from './options.ts'
+import { tell } from './outcome.ts'
 import { factsOf } from './paths.ts'
 import { cellsOf, type LatencyOptions, scheduleOf } from './plan.ts'
 import { frameBytes } from './probes.ts'
 import { createReporter, type Reporter } from './progress.ts'
 import { doneIn, openSamples } from './samples.ts'
 import { openScene, type Scene } from './scene.ts'
-import type { Figure, LatencyReport } from './summary.ts'
 
 const INTERRUPTED = 130
 
@@ -61,7 +66,7 @@ async function run(words: string[], call: string, signal: AbortSignal): Promise<
     error: process.stderr,
     now: () => performance.now(),
   })
-  const folder = request.resume ?? request.out ?? join('bench-results', `latency-${stamp(new Date())}`)
+  const folder = request.resume ?? request.out ?? reportFolder('latency')
   const isDone = doneIn(resumed?.lines ?? [])
   if (resumed && scheduleOf(options, cells.list, isDone).length === 0)
     reporter.say('every sample is there already')
@@ -152,35 +157,4 @@ async function session({ folder, options, scene, cells, reporter, signal }: Sess
   } finally {
     await samples.close()
   }
-}
-
-function tell(report: LatencyReport, folder: string, json: boolean): void {
-  const page = join(folder, 'report.html')
-  if (json) {
-    const { rows, warnings, complete } = report
-    const figures = rows.map(({ distribution: _, gatewayDistribution: __, series: ___, ...row }) => row)
-    process.stdout.write(
-      `${JSON.stringify({ event: 'report', folder, complete, warnings, rows: figures })}\n`,
-    )
-    return
-  }
-  const cell = (figure: Figure | undefined) =>
-    figure === undefined ? '' : figure.value === null ? 'not in time' : time(figure.value)
-  const rows = report.rows.map(({ title, size, samples, lost, failed, latency, legs }) => [
-    report.options?.sizes.length === 1 ? title : `${title}, ${size} B`,
-    String(samples),
-    String(lost + failed),
-    ...latency.map(cell),
-    cell(legs?.gateway[0]),
-    cell(legs?.gateway[2]),
-  ])
-  const head = ['path', 'samples', 'lost', 'p50', 'p95', 'p99', 'gateway adds p50', 'p99']
-  process.stdout.write(`${table(head, rows)}\n\n`)
-  for (const warning of report.warnings) process.stderr.write(`! ${warning}\n`)
-  process.stderr.write(`report: ${page}\n`)
-}
-
-/** `2026-11-23T01-57-57` */
-function stamp(date: Date): string {
-  return date.toISOString().slice(0, 19).replaceAll(':', '-')
 }

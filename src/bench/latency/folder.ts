@@ -28,6 +28,11 @@ export interface RunFile {
 
 const RUN = 'run.json'
 
+/** Where a report goes that nobody named a folder for: `bench-results/latency-2026-11-23T01-57-57`. */
+export function reportFolder(name: string): string {
+  return join('bench-results', `${name}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`)
+}
+
 export const samplesPath = (folder: string) => join(folder, 'samples.ndjson')
 
 /** Rejects when the folder holds a run already. */

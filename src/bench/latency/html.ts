@@ -7,7 +7,7 @@ import type { Figure, LatencyReport, Row } from './summary.ts'
 export function renderHtml(report: LatencyReport): string {
   const { rows } = report
   const sizes = [...new Set(rows.map(({ size }) => size))]
-  const isSandbox = report.networks.length > 0 && report.networks.every(({ sandbox }) => sandbox)
+  const isSandbox = report.networks.length > 0 && report.networks.every(({ sandbox }) => sandbox === true)
   const where = report.source === 'journeys' ? 'PRODUCTION' : isSandbox ? 'SANDBOX' : 'LIVE'
   return `<!doctype html>
 <html lang="en">
@@ -78,7 +78,7 @@ function sizeSections(report: LatencyReport, size: number | null, several: boole
     size === null
       ? ''
       : ` Content padded to ${count(size)} bytes${bytes ? `, frames of ${count(bytes)} bytes` : ''}.`
-  const networks = report.networks.map(({ name }) => name)
+  const networks = [...new Set([...report.networks.map(({ name }) => name), ...rows.map(({ from }) => from)])]
   const isProbes = report.source === 'probes'
   return [
     ...(isProbes
@@ -140,6 +140,7 @@ function matrix(rows: readonly Row[], networks: readonly string[]): string {
 
 function percentileTable(rows: readonly Row[], networks: readonly string[]): string {
   const hasNative = rows.some(({ overNative }) => overNative !== null)
+  const hasOrigin = rows.every(({ path }) => path !== 'journey')
   const columns = hasNative ? 11 : 10
   const groups = networks.map((network) => {
     const own = rows.filter(({ from }) => from === network)
@@ -147,7 +148,7 @@ function percentileTable(rows: readonly Row[], networks: readonly string[]): str
     return `<tr class="head"><td colspan="${columns}"><span class="dot" style="background:${colourOf(network)}"></span>from ${escaped(titleOf(network))}</td></tr>${own.map((row) => tableRow(row, hasNative)).join('')}`
   })
   return `<table><thead>
-<tr><th></th><th></th><th></th><th></th><th class="group" colspan="3">client to client</th><th class="group" colspan="3">gateway adds</th>${hasNative ? '<th></th>' : ''}</tr>
+<tr><th></th><th></th><th></th><th></th><th class="group" colspan="3">${hasOrigin ? 'client to client' : 'since acceptance'}</th><th class="group" colspan="3">gateway adds</th>${hasNative ? '<th></th>' : ''}</tr>
 <tr><th>path</th><th>samples</th><th>lost</th><th>twice</th><th>p50</th><th>p95</th><th>p99</th><th>p50</th><th>p95</th><th>p99</th>${hasNative ? '<th>than native</th>' : ''}</tr>
 </thead><tbody>${groups.join('')}</tbody></table>`
 }
@@ -263,7 +264,9 @@ function environment({ sessions, versions, networks, options, command }: Latency
       escaped(
         sandbox
           ? `sandbox on this machine, ${delayMs === 0 ? 'no delay set' : `${delayMs} ms set before ${delayedOn(name)}`}`
-          : 'live network',
+          : sandbox === null
+            ? 'as the gateway joined it'
+            : 'live network',
       ),
     ]),
     ...(options

@@ -60,13 +60,16 @@ const networks: Readonly<Record<string, NetworkPaths>> = {
   },
 }
 
+/** Ways into the gateway that are no networks. */
+const entrances: Readonly<Record<string, string>> = { http: 'HTTP', socket: 'WebSocket' }
+
 /** Null for a network that is not known here. */
 export function sdkOf(network: string): string | null {
   return networks[network]?.sdk ?? null
 }
 
 export function titleOf(network: string): string {
-  return networks[network]?.title ?? network
+  return networks[network]?.title ?? entrances[network] ?? network
 }
 
 /** Short: `XMTP → Push`, `XMTP, native`. */

@@ -89,7 +89,8 @@ export interface LatencyReport {
   createdAt: string
   /** Every planned sample was taken. */
   complete: boolean
-  networks: { name: string; title: string; sandbox: boolean; delayMs: number }[]
+  /** `sandbox` is null where it is not known. */
+  networks: { name: string; title: string; sandbox: boolean | null; delayMs: number }[]
   options: Pick<LatencyOptions, 'samples' | 'warmup' | 'rate' | 'seed' | 'timeoutMs' | 'sizes'> | null
   sessions: Session[]
   versions: Record<string, string>
