@@ -187,15 +187,28 @@ it('replies, reactions, links and receipts go both ways', async () => {
     },
   })
   await alice.send({ ...send, content: { contentType: 'xmtp.org/readReceipt:1.0', bytes: new Uint8Array() } })
+  // Not one of Push's nine reactions: it goes as text in its place.
+  const party = await alice.send({
+    ...send,
+    content: {
+      contentType: 'xmtp.org/reaction:1.0',
+      bytes: new TextEncoder().encode('{"action":"added","content":"🎉","schema":"unicode"}'),
+    },
+  })
   const of = (type: string) =>
     waitFor(() => bob.messages.find((message) => message.type === type), { what: type, ...PATIENCE })
   expect((await of('Reply')).content).toEqual({ messageType: 'Text', messageObj: { content: 'very well' } })
   expect((await of('Reaction')).content).toBe('👍')
   expect((await of('Receipt')).content).toBe('READ_RECEIPT')
-  const [latest] = (await bob.invoke('chat.history', aliceDid, { limit: 1 })) as {
-    messageObj: { reference: string }
+  await waitFor(async () => (await alice.journey(party.id)).deliveries[0]?.state === 'acknowledged', {
+    what: 'the reaction that Push does not have',
+    ...PATIENCE,
+  })
+  const latest = (await bob.invoke('chat.history', aliceDid, { limit: 4 })) as {
+    messageObj: { reference: string; content: unknown }
   }[]
-  expect(latest?.messageObj.reference).toBe(question)
+  expect(latest.map(({ messageObj }) => messageObj.reference)).toEqual(latest.map(() => question))
+  expect(latest[0]?.messageObj.content).toMatchObject({ messageObj: { content: '🎉' } })
 }, 120_000)
 
 it.each([

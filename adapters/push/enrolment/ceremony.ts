@@ -6,7 +6,7 @@ import { PushError } from '../errors.ts'
 
 export const terms: EnrolmentTerms = {
   meaning:
-    'The wallet hands its Push key over to the gateway. That key is full authority over this Push account: with it the gateway reads all of its chats, past ones as well, writes as the wallet, and may change its groups and its profile. The gateway keeps the key encrypted and destroys it when the enrolment ends. Push cannot take a key back: only making a new one for the account ends what somebody can do who has the old one.',
+    'The wallet hands its Push key over to the gateway. That key is full authority over this Push account: with it the gateway reads all of its chats, past ones as well, and its notifications, writes as the wallet, and may change its groups and its profile. The gateway keeps the key encrypted and destroys it when the enrolment ends. Push cannot take a key back: only making a new one for the account ends what somebody can do who has the old one.',
   handover: 'key',
   groups: true,
 }

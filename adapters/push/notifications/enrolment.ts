@@ -81,6 +81,7 @@ export function withNotifications(
   return {
     terms: messages.terms,
     notifications: NOTIFICATION_TERMS,
+    ...(messages.contents ? { contents: messages.contents } : {}),
     async begin(request, signal) {
       if (request.covers !== 'notifications') return messages.begin(request, signal)
       requireStarted()
