@@ -1,7 +1,8 @@
 /** XMTP messages that come over another network: handed to the wallet's own XMTP SDK, which opens them. */
-import { decodeFrame, equalBytes, FRAME_KIND, fromBase64url, toBase64url, toHex } from '../envelope/index.ts'
+import { toBase64url } from '../envelope/index.ts'
 import type { Api } from './api.ts'
-import { ClientError, isTransient } from './errors.ts'
+import { ClientError } from './errors.ts'
+import { createParcelReader, createTurns } from './parcels.ts'
 import type { Receipts } from './receipts.ts'
 import type { SeenIds } from './seen.ts'
 import type {
@@ -68,11 +69,11 @@ export function createXmtpPiece(options: {
   now: () => number
 }): XmtpPiece {
   const { api, receipts, seen, requireSession, now } = options
+  const parcels = createParcelReader({ api, network: NETWORK, title: 'XMTP', refusal: 'xmtp-refused' })
   let attached: Attached | null = null
   /** Messages that wait for the node, by conversation, in order. */
   const queues = new Map<string, Queued[]>()
-  /** Ends of the chains of calls, by conversation. */
-  const tails = new Map<string, Promise<unknown>>()
+  const inTurn = createTurns()
   /** The node was found away then. */
   let triedAt = Number.NEGATIVE_INFINITY
   const isAway = () => now() < triedAt + RETRY_PAUSE_MS
@@ -86,47 +87,10 @@ export function createXmtpPiece(options: {
     throw new ClientError('xmtp-not-attached', 'Call xmtp.attach(client) with the XMTP SDK’s client first')
   }
 
-  function inTurn<Result>(conversation: string, work: () => Promise<Result>): Promise<Result> {
-    const before = tails.get(conversation) ?? Promise.resolve()
-    const mine = before.then(work, work)
-    tails.set(conversation, mine)
-    const leave = () => {
-      if (tails.get(conversation) === mine) tails.delete(conversation)
-    }
-    mine.then(leave, leave)
-    return mine
-  }
-
-  /**
-   * The parcel as the gateway has it, or null when the gateway does not answer. Frames of parcels carry no signature: anybody
-   * on the network can send one. Throws `xmtp-refused` for one that the gateway does not know.
-   */
-  async function ofGateway({ id }: Parcel): Promise<Uint8Array | null> {
-    if (!api.token) return null
-    try {
-      const { sealed } = await api.get<{ sealed: string }>(`/v1/envelopes/${id}`)
-      return fromBase64url(sealed)
-    } catch (error) {
-      if (isTransient(error)) return null
-      if ((error as Partial<ClientError>).status !== 404) throw error
-      throw new ClientError('xmtp-refused', 'The gateway of this wallet knows no such parcel', {
-        cause: error,
-      })
-    }
-  }
-
   /** A notice with its bytes. Without an answer of the gateway it is a wake-up: the network itself has the message as well. */
   async function whole(parcel: Parcel): Promise<Parcel> {
     if (parcel.bytes.length > 0) return parcel
-    return { ...parcel, bytes: (await ofGateway(parcel)) ?? parcel.bytes }
-  }
-
-  /** A forged message would hold up those behind it. */
-  async function requireGenuine(parcel: Parcel): Promise<void> {
-    const kept = await ofGateway(parcel)
-    if (kept && !equalBytes(kept, parcel.bytes)) {
-      throw new ClientError('xmtp-refused', 'The parcel is not the one that the gateway mirrored')
-    }
+    return { ...parcel, bytes: (await parcels.ofGateway(parcel)) ?? parcel.bytes }
   }
 
   async function wake({ id }: Parcel): Promise<Ingested> {
@@ -199,7 +163,7 @@ export function createXmtpPiece(options: {
         )
       }
     }
-    await requireGenuine(parcel)
+    await parcels.requireGenuine(parcel)
     const queue = waiting ?? []
     queues.set(conversation, queue)
     if (!queue.some((queued) => queued.parcel.id === parcel.id)) queue.push(arrival)
@@ -271,13 +235,6 @@ export function createXmtpPiece(options: {
     ;(timer as { unref?: () => void }).unref?.()
   }
 
-  function parcelOf(input: Uint8Array | Parcel): Parcel {
-    if (!(input instanceof Uint8Array)) return input
-    const { kind, id, bytes, trace } = decodeFrame(input)
-    if (kind === FRAME_KIND.opaque) return { id: toHex(id), network: trace[0]?.network ?? NETWORK, bytes }
-    throw new ClientError('message-unsupported', 'The frame holds an envelope: give it to receive()')
-  }
-
   async function registration(sdk: XmtpSdkClient = requireAttached().sdk): Promise<XmtpRegistration> {
     const [conversations, keys] = await Promise.all([sdk.conversations.list(), sdk.conversations.hmacKeys()])
     const keysOf = new Map<string, readonly XmtpHmacKey[]>(keys instanceof Map ? keys : Object.entries(keys))
@@ -311,11 +268,7 @@ export function createXmtpPiece(options: {
     },
     async ingest(input, { network } = { network: 'http' }) {
       requireAttached()
-      const given = parcelOf(input)
-      if (given.network !== NETWORK) {
-        throw new ClientError('message-unsupported', `The parcel is of ${given.network}, not of XMTP`)
-      }
-      const parcel = await whole(given)
+      const parcel = await whole(parcels.read(input))
       let result: Ingested
       if (parcel.bytes.length === 0) result = await wake(parcel)
       else {
