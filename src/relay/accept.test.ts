@@ -138,7 +138,7 @@ test('no open relay: a heard frame goes to wallets of this gateway only, a submi
   const heard = await seal(alice, [stranger])
   expect((await refusals(createPerson(), heard.bytes))[1]).toBe('recipient-unreachable')
   const accepted = await gateway.submit(alice, heard.bytes)
-  expect(accepted.deliveries).toEqual([{ network: 'waku', wallet: stranger.wallet, state: 'pending' }])
+  expect(accepted.deliveries).toEqual([{ network: 'waku', wallet: stranger.wallet, state: 'dispatching' }])
   await waitFor(() => waku.kept().some(({ to }) => to === simulatorAddress(stranger.wallet)))
   expect(await gateway.inbox(stranger)).toEqual([])
 })

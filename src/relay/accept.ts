@@ -73,7 +73,8 @@ export function createAcceptor(
     // A native sender did not send this envelope, also when the wallet is served here.
     const isSender = senderServed && !here.includes(from) && !hop
     const sent = isSender ? [{ wallet: from, direction: 'sent' as const }] : []
-    const record = recordOf(entry, [...received, ...sent], await resolver.plan(entry, recipients))
+    const planned = outbox.claim(await resolver.plan(entry, recipients), entry.envelope.header.conversation)
+    const record = recordOf(entry, [...received, ...sent], planned)
     return keep(record, entry.envelope)
   }
 

@@ -118,6 +118,36 @@ test('a delivery that was settled while it queued is not claimed any more', asyn
   expect(trtc.sends.map(({ envelopeId }) => toHex(envelopeId))).toEqual([toHex(later.id)])
 })
 
+test('one that was claimed as it was accepted, then had to wait, is not sent either once a copy has settled it', async () => {
+  const [alice, bob] = [createPerson(), createPerson()]
+  const first = Promise.withResolvers<void>()
+  const trtc = scripted({ send: () => first.promise.then(() => ({ remoteIds: ['r'] })) })
+  const gateway = await bench.gateway({
+    name: 'gw-a',
+    networks: { trtc: trtc.definition },
+    wallets: [alice, bob],
+  })
+  await waitFor(() => gateway.networks.list()[0]?.state === 'connected')
+  const sealed = await Promise.all([seal(alice, [bob]), seal(alice, [bob])])
+  // Together: each finds the lane free.
+  const accepted = await Promise.all(sealed.map(({ bytes }) => gateway.submit(alice, bytes)))
+  expect(accepted.flatMap(({ deliveries }) => deliveries.map(({ state }) => state))).toEqual([
+    'dispatching',
+    'dispatching',
+  ])
+  await waitFor(() => trtc.sends.length === 1)
+  const sent = toHex(trtc.sends[0]!.envelopeId)
+  const waiting = sealed.find(({ id }) => toHex(id) !== sent)!
+  const copy = inbound(nativeFrame(alice, waiting.bytes), 'r-1', { to: scriptedAddress(bob.wallet) })
+  await trtc.context().deliver(copy)
+  expect((await gateway.delivery(waiting.id, 'trtc')).state).toBe('acknowledged')
+  first.resolve()
+  const later = await seal(alice, [bob])
+  await gateway.submit(alice, later.bytes)
+  await waitFor(async () => (await gateway.delivery(later.id, 'trtc')).state === 'acknowledged')
+  expect(trtc.sends.map(({ envelopeId }) => toHex(envelopeId))).toEqual([sent, toHex(later.id)])
+})
+
 test('a copy without the recipient’s wraps, or altered, stands for nothing', async () => {
   const [alice, bob] = [createPerson(), createPerson()]
   const trtc = scripted({ send: failure('retryable', 'busy') })

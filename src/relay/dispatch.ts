@@ -22,6 +22,10 @@ export interface OutboxItem extends LaneItem {
   readonly rank: number
   /** Tries that counted so far. */
   attempt: number
+  /** As it was claimed with the acceptance, until its first try. */
+  claimed: Delivery | null
+  /** It did not run as soon as it was durable: a copy heard meanwhile may have settled it, whatever `claimed` says. */
+  queued: boolean
   /** Times in a row that the network said `rateLimited`. */
   limited: number
   /** Failed look-ups of an uncertain send. */
@@ -83,6 +87,7 @@ export function createDispatcher(
       return await (enrolment === null ? work : (tools.hopSends?.track(enrolment, work) ?? work))
     } catch (error) {
       // The store or identity failed, not the network: the delivery stays as it is stored and is taken up again.
+      item.queued = true
       log.error({ network: item.network, delivery: item.id, error }, 'a delivery could not be worked on')
       return { retryAt: clock.now() + retryDelay(settings.retry, 1, random.fraction()), wakes: false }
     }
@@ -118,7 +123,7 @@ export function createDispatcher(
     const status = to === 'dead' ? 'failure' : 'superseded'
     const { moved } = await store.moveDelivery({
       id: item.id,
-      from: ['pending', 'uncertain'],
+      from: item.claimed ? ['dispatching'] : ['pending', 'uncertain'],
       to,
       nextAt: null,
       reason,
@@ -181,7 +186,22 @@ export function createDispatcher(
     }
   }
 
-  /** Claims the delivery, sends, and writes the result. */
+  /** Null: another state than the one to be claimed. */
+  async function claim(item: OutboxItem, detail: string | null): Promise<Delivery | null> {
+    const { moved, delivery } = await store.moveDelivery({
+      id: item.id,
+      from: item.claimed ? ['dispatching'] : ['pending', 'uncertain'],
+      to: 'dispatching',
+      attempt: item.attempt + 1,
+      // The lease: nobody else works in this process, and after a crash `dispatching` means uncertain.
+      nextAt: clock.now() + settings.sendTimeoutMs + OBEY_MS,
+      checkpoint: checkpoint('dispatched', 'success', detail),
+      at: clock.now(),
+    })
+    return moved ? delivery : null
+  }
+
+  /** Claims the delivery unless that came with the acceptance, sends, and writes the result. */
   async function attempt(
     item: OutboxItem,
     { adapter }: RunningNetwork,
@@ -190,17 +210,10 @@ export function createDispatcher(
     const plan = await transmitter.plan(adapter, item, envelope)
     const rendering = plan && 'planned' in plan ? plan.planned.rendering : null
     if (rendering === 'dropped') return give(item, 'superseded', CONTENT_DROPPED)
-    const { moved, delivery } = await store.moveDelivery({
-      id: item.id,
-      from: ['pending', 'uncertain'],
-      to: 'dispatching',
-      attempt: item.attempt + 1,
-      // The lease: nobody else works in this process, and after a crash `dispatching` means uncertain.
-      nextAt: clock.now() + settings.sendTimeoutMs + OBEY_MS,
-      checkpoint: checkpoint('dispatched', 'success', renderingDetail(rendering)),
-      at: clock.now(),
-    })
-    if (!moved || !delivery) return 'done'
+    const fresh = item.queued ? null : item.claimed
+    const delivery = fresh ?? (await claim(item, renderingDetail(rendering)))
+    item.claimed = null
+    if (!delivery) return 'done'
     const startedAt = clock.monotonic()
     const elapsed = () => clock.monotonic() - startedAt
     let write: () => Promise<LaneOutcome>

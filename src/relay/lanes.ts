@@ -33,6 +33,9 @@ export interface LaneOptions<Item extends LaneItem> {
 export interface Lanes<Item extends LaneItem> {
   /** False when the network is at its high-water mark: leave the delivery in the store. Known items are taken silently. */
   add(item: Item): boolean
+  /** An item added to this lane now would run at once. */
+  isFree(network: string, lane: string): boolean
+  isRunning(item: Item): boolean
   /** Lets items run, and brings waiting ones forward. */
   open(network: string): void
   close(network: string): void
@@ -200,6 +203,15 @@ export function createLanes<Item extends LaneItem>(options: LaneOptions<Item>): 
       insert(network, item)
       pump(network)
       return true
+    },
+    isFree(name, lane) {
+      const network = networks.get(name)
+      if (!network?.open || stopped || network.known.size >= options.highWater) return false
+      return network.inFlight < options.maxInFlightPerNetwork && !network.lanes.has(lane)
+    },
+    isRunning({ network, lane: key, id }) {
+      const lane = networks.get(network)?.lanes.get(key)
+      return lane?.state === 'running' && lane.queue[0]?.id === id
     },
     open(name) {
       const network = networkOf(name)

@@ -1,14 +1,16 @@
 import { toHex } from '../envelope/index.ts'
-import type { Delivery, StoredEnvelope } from '../store/port.ts'
+import type { Delivery, NewDelivery, StoredEnvelope } from '../store/port.ts'
 import { createAgenda } from './agenda.ts'
 import { createDispatcher, type OutboxItem } from './dispatch.ts'
 import { createFallback, type Fallback } from './fallback.ts'
 import type { Frames } from './frames.ts'
+import { enrolmentOf } from './hop.ts'
 import type { HopSends } from './hop-out.ts'
 import { createLanes } from './lanes.ts'
 import type { RelayContext } from './parts.ts'
 import type { Ranking } from './ranking.ts'
 import { interruptionDelay, retryDelay } from './retry.ts'
+import { OBEY_MS } from './transmit.ts'
 
 /** Rows of the store that are read at once. */
 const PAGE = 500
@@ -25,6 +27,11 @@ export interface Outbox {
   start(): Promise<void>
   /** Ends timers, lets sends in flight end until the signal, then aborts them. */
   stop(signal: AbortSignal): Promise<void>
+  /**
+   * Claims, as a part of the acceptance, those planned deliveries that would be sent at once: their first try then needs no
+   * transaction of its own. Only what stands alone, and has no one before it in its lane, is claimed; the rest stays as it is.
+   */
+  claim(planned: NewDelivery[], conversation: Uint8Array): NewDelivery[]
   /** Takes deliveries that were stored just now. */
   offer(deliveries: Delivery[]): void
   /** Takes a delivery that was ended and is to be sent again. */
@@ -93,10 +100,11 @@ export function createOutbox(
   /** Puts a delivery where it belongs by its state. False when there was no room and it stays in the store. */
   function take(
     delivery: Delivery,
-    known: { grouped?: boolean; shared?: boolean; recovered?: boolean } = {},
+    known: { grouped?: boolean; shared?: boolean; recovered?: boolean; claimed?: boolean } = {},
   ): boolean {
     if (delivery.state === 'standby') return standBy(delivery)
-    if (delivery.state !== 'pending' && delivery.state !== 'uncertain') return true
+    const { claimed = false } = known
+    if (delivery.state !== 'pending' && delivery.state !== 'uncertain' && !claimed) return true
     const { id, network, envelopeId, wallet, address, rank, attempt } = delivery
     const { grouped = true, shared = false, recovered = false } = known
     if (!networks.get(network) || down.has(network)) {
@@ -109,15 +117,17 @@ export function createOutbox(
       note(passedBy, network, id)
       return false
     }
-    const added = lanes.add({
+    const item: OutboxItem = {
       id,
       network,
-      lane: `${address}\n${toHex(delivery.conversation)}`,
+      lane: laneOf(address, delivery.conversation),
       envelopeId,
       wallet,
       address,
       rank,
-      attempt,
+      attempt: claimed ? attempt - 1 : attempt,
+      claimed: claimed ? delivery : null,
+      queued: false,
       limited: 0,
       lookups: 0,
       uncertain: delivery.state === 'uncertain',
@@ -127,7 +137,9 @@ export function createOutbox(
       recovered,
       notBefore: delivery.reason === INTERRUPTED ? (delivery.nextAt ?? 0) : 0,
       unwritten: null,
-    })
+    }
+    const added = lanes.add(item)
+    item.queued = !lanes.isRunning(item)
     if (!added) note(leftBehind, network, id)
     return added
   }
@@ -258,12 +270,28 @@ export function createOutbox(
       await Promise.all(background)
       signal.removeEventListener('abort', abort)
     },
+    claim(planned, conversation) {
+      const isClaimable = ({ network, address, state, rank }: NewDelivery) =>
+        state === 'pending' &&
+        rank === 0 &&
+        planned.every((other) => other.network === network || other.rank === 0) &&
+        planned.filter((other) => other.network === network && other.address === address).length === 1 &&
+        !leftBehind.has(network) &&
+        networks.get(network) !== undefined &&
+        enrolmentOf({ address }) === null &&
+        lanes.isFree(network, laneOf(address, conversation))
+      const lease = clock.now() + settings.sendTimeoutMs + OBEY_MS
+      return planned.map((delivery) =>
+        isClaimable(delivery) ? { ...delivery, state: 'dispatching', notBefore: lease } : delivery,
+      )
+    },
     offer(deliveries) {
       const grouped = new Set(deliveries.filter(({ rank }) => rank > 0).map(({ wallet }) => wallet))
       const places = deliveries.map(({ network, address }) => `${network}\n${address}`)
       deliveries.forEach((delivery, index) => {
         const shared = places.indexOf(places[index]!) !== places.lastIndexOf(places[index]!)
-        take(delivery, { grouped: grouped.has(delivery.wallet), shared })
+        const claimed = delivery.state === 'dispatching'
+        take(delivery, { grouped: grouped.has(delivery.wallet), shared, claimed })
       })
     },
     again(delivery) {
@@ -285,4 +313,9 @@ export function createOutbox(
       probeLater(network, 1)
     },
   }
+}
+
+/** Deliveries of one conversation to one address leave in order. */
+function laneOf(address: string, conversation: Uint8Array): string {
+  return `${address}\n${toHex(conversation)}`
 }

@@ -24,8 +24,8 @@ test('mirror: a submitted envelope reaches every endpoint once, and the inboxes 
   const accepted = await gateway.submit(alice, bytes)
   expect(accepted.duplicate).toBe(false)
   expect(accepted.deliveries.map(({ network, state }) => [network, state])).toEqual([
-    ['trtc', 'pending'],
-    ['waku', 'pending'],
+    ['trtc', 'dispatching'],
+    ['waku', 'dispatching'],
   ])
   await waitFor(() => heard.length === 2)
   expect(heard.toSorted()).toEqual([`trtc ${toHex(id)}`, `waku ${toHex(id)}`])

@@ -164,8 +164,11 @@ export interface NewDelivery {
   address: string
   /** 32 lower-case hex characters, deterministic for (id, network, address). */
   transactionId: string
-  /** `standby` waits for a fallback; `acknowledged` is there already, having arrived over this very network. */
-  state: 'pending' | 'standby' | 'acknowledged'
+  /**
+   * `dispatching`: claimed already, its first try begins once the envelope is durable. `standby` waits for a fallback;
+   * `acknowledged` is there already, having arrived over this very network.
+   */
+  state: 'pending' | 'dispatching' | 'standby' | 'acknowledged'
   /** Place in the route's order, from 0. */
   rank: number
   /** Not before this time; for `standby`: when to be activated if nothing was acknowledged. Null: only by a certain failure. */

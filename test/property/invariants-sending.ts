@@ -5,7 +5,7 @@ export const sentOnce: Guard[] = [
   {
     rule: 'a delivery is claimed in the store before it is sent',
     source: relay('dispatch'),
-    edits: [["if (!moved || !delivery) return 'done'", "if (!delivery) return 'done'"]],
+    edits: [['return moved ? delivery : null', 'return delivery']],
     test: tests('dedup', 'a delivery that was settled while it queued is not claimed any more'),
   },
   {

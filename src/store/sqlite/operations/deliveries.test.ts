@@ -13,6 +13,18 @@ const STATES: DeliveryState[] = [
   'superseded',
 ]
 
+it('a delivery that is claimed with the acceptance has its first try counted and noted in the journey', async () => {
+  const store = await openStore()
+  const claimed = newDelivery('claimed', 'trtc', { state: 'dispatching', notBefore: 9_000 })
+  const record = acceptRecord('claimed', { deliveries: [claimed] })
+  const { deliveries } = await store.accept(record)
+  expect(deliveries).toMatchObject([{ state: 'dispatching', attempt: 1, nextAt: 9_000 }])
+  expect(await store.deliveriesOf(record.id)).toEqual(deliveries)
+  const [, persisted, dispatched] = await store.journey(record.id)
+  expect(dispatched).toMatchObject({ name: 'dispatched', deliveryId: deliveries[0]!.id, at: persisted!.at })
+  expect(await store.openDeliveries({ afterId: 0, limit: 10 })).toEqual(deliveries)
+})
+
 describe('moveDelivery', () => {
   it('moves, counts, notes network ids as aliases and writes the checkpoint', async () => {
     const store = await openStore()

@@ -34,7 +34,7 @@ export function deliveryMade(
     transactionId,
     state,
     rank,
-    attempt: 0,
+    attempt: state === 'dispatching' ? 1 : 0,
     nextAt: notBefore,
     reason: null,
     remoteIds: [],

@@ -16,6 +16,7 @@ import { notePair } from './adapters.ts'
 import { envelopeOfRemote, noteAlias } from './aliases.ts'
 import { deliveriesOf } from './deliveries.ts'
 import { deliveryMade } from './delivery-made.ts'
+import { appendCheckpoint } from './journey.ts'
 import type { Moment } from './operation.ts'
 
 /** The one transaction of an accept. `persisted` is the moment at which its group went to the disk. */
@@ -46,12 +47,13 @@ export function accept(database: Database, record: AcceptRecord, moment: Moment)
   const { id, conversation, receivedAt } = record
   database.recent.add({ seq, id, conversationId, holders })
   const home = { id, seq, mode: record.mode, conversation, fromId, receivedAt, firstPlace: 0 }
-  return { outcome: 'accepted', seq, deliveries: insertDeliveries(database, record.deliveries, home) }
+  return { outcome: 'accepted', seq, deliveries: insertDeliveries(database, record.deliveries, home, moment) }
 }
 
 export function addDeliveries(
   database: Database,
   { id, deliveries, receivedAt, bytes }: MoreDeliveries,
+  moment: Moment,
 ): Delivery[] {
   const envelope = database.row<Pick<DeliveryHome, 'seq' | 'mode' | 'fromId' | 'conversation'>>(
     `SELECT e.seq, e.mode, e.from_id AS fromId, c.conversation
@@ -63,7 +65,8 @@ export function addDeliveries(
   if (bytes) database.run('UPDATE envelopes SET bytes = ? WHERE seq = ?', bytes, envelope.seq)
   const known = deliveriesOf(database, id)
   const missing = deliveries.filter(({ wallet }) => !known.some((other) => other.wallet === wallet))
-  return insertDeliveries(database, missing, { ...envelope, id, receivedAt, firstPlace: known.length })
+  const home = { ...envelope, id, receivedAt, firstPlace: known.length }
+  return insertDeliveries(database, missing, home, moment)
 }
 
 interface DeliveryHome {
@@ -77,13 +80,18 @@ interface DeliveryHome {
   firstPlace: number
 }
 
-function insertDeliveries(database: Database, planned: NewDelivery[], home: DeliveryHome): Delivery[] {
+function insertDeliveries(
+  database: Database,
+  planned: NewDelivery[],
+  home: DeliveryHome,
+  moment: Moment,
+): Delivery[] {
   const { fromId, receivedAt: at } = home
   return planned.map((delivery, index) => {
     const { network, address } = delivery
     // The sender of a hop envelope wrote from another network, not to this address.
     if (home.mode !== 'hop') notePair(database, { network, address, peerId: fromId, at })
-    return insertDelivery(database, home, delivery, home.firstPlace + index)
+    return insertDelivery(database, home, delivery, home.firstPlace + index, moment)
   })
 }
 
@@ -124,25 +132,39 @@ function insertDelivery(
   home: DeliveryHome,
   planned: NewDelivery,
   place: number,
+  moment: Moment,
 ): Delivery {
   const { network, address, transactionId, state, rank, notBefore } = planned
   const delivery = deliveryMade(home, planned, place)
-  const { id, createdAt: at } = delivery
+  const { id, attempt, createdAt: at } = delivery
+  const walletId = database.walletId(planned.wallet, at)
   database.run(
     `INSERT INTO deliveries (id, wallet_id, network, address, transaction_id, state, rank, attempt, next_at, reason,
        remote_ids, created_at, updated_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, NULL, '[]', ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, '[]', ?, ?)`,
     id,
-    database.walletId(planned.wallet, at),
+    walletId,
     network,
     address,
     transactionId,
     state,
     rank,
+    attempt,
     notBefore,
     at,
     at,
   )
+  if (state === 'dispatching') {
+    const claim = {
+      name: 'dispatched',
+      status: 'success',
+      deliveryId: id,
+      network,
+      detail: null,
+      ...moment,
+    } as const
+    appendCheckpoint(database, home.seq, claim, walletId)
+  }
   return delivery
 }
 
