@@ -8,6 +8,7 @@ import type { UserReport, UserRequest } from './sdk-user.ts'
 interface Sdk {
   PushAPI: {
     initialize(signer: object, options: { env: string; alpha: { feature: string[] } }): Promise<PushApi>
+    initialize(options: { env: string; account: string }): Promise<PushApi>
   }
 }
 interface PushApi {
@@ -51,6 +52,7 @@ interface HistoryMessage {
   messageObj: { content: unknown }
 }
 interface User {
+  address: string
   api: PushApi
   stream: Stream
   notifications: Stream | null
@@ -101,7 +103,15 @@ async function connect(request: Extract<UserRequest, { type: 'connect' }>) {
   const api = await PushAPI.initialize(remoteSigner(user, address), options)
   if (api.readmode()) throw new Error(api.errors[0]?.message ?? 'the SDK fell into guest mode')
   const stream = await api.initStream(['STREAM.CHAT', 'STREAM.CONNECT', 'STREAM.DISCONNECT'])
-  const entry: User = { api, stream, notifications: null, seen: new Set(), peers: new Set(), closed: false }
+  const entry: User = {
+    address,
+    api,
+    stream,
+    notifications: null,
+    seen: new Set(),
+    peers: new Set(),
+    closed: false,
+  }
   users.set(user, entry)
   stream.on('STREAM.CHAT', (event) => receive(user, entry, event, acceptRequests))
   stream.on('STREAM.DISCONNECT', () => void reconnect(user, entry))
@@ -112,7 +122,9 @@ async function connect(request: Extract<UserRequest, { type: 'connect' }>) {
 async function watch({ user }: Extract<UserRequest, { type: 'watch' }>): Promise<void> {
   const entry = users.get(user)
   if (!entry) return
-  const stream = await entry.api.initStream(['STREAM.NOTIF'])
+  // The SDK has one stream for each instance, and needs no key for this.
+  const reader = await PushAPI.initialize({ env: 'local', account: entry.address })
+  const stream = await reader.initStream(['STREAM.NOTIF'])
   entry.notifications = stream
   stream.on('STREAM.NOTIF', ({ event, message }) => {
     const { title, body } = message.notification
