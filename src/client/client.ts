@@ -15,6 +15,8 @@ import { ClientError } from './errors.ts'
 import { createInbox, type LiveOptions } from './inbox.ts'
 import { loadKeyring } from './keyring.ts'
 import { createOpener } from './opening.ts'
+import { createPushPiece, type PushPiece } from './push.ts'
+import { didOf } from './push-message.ts'
 import { createReceipts } from './receipts.ts'
 import { sealMessage } from './sealing.ts'
 import { loadSeenIds, nothingSeen } from './seen.ts'
@@ -42,6 +44,8 @@ export interface Client {
   readonly enrolments: Enrolments
   /** XMTP messages over the fast transport, opened by the wallet's own XMTP SDK; and sending over both. */
   readonly xmtp: XmtpPiece & DualPiece
+  /** Push messages over the fast transport, opened by the wallet's own Push SDK. */
+  readonly push: PushPiece
   /** Certifies this device and publishes its prekeys; asks the wallet for a signature only where one is needed. */
   signIn(): Promise<void>
   signOut(): Promise<void>
@@ -108,6 +112,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
   const seen = await loadSeenIds(storage)
   // Apart from those of messages, which a busy network would push out.
   const seenParcels = await loadSeenIds(storage, 4_096, 'seen-parcels')
+  const seenPush = await loadSeenIds(storage, 4_096, 'seen-push')
   const directory = createDirectory({ api, storage, trustedDomains, verifyWallet, now })
   const label = options.deviceLabel ?? 'Causeway client'
   const session = createSession({ api, storage, keyring, signer, account, wallet, kind, label, domain, now })
@@ -239,6 +244,15 @@ export async function createClient(options: ClientOptions): Promise<Client> {
       ...createXmtpPiece({ api, receipts, seen: seenParcels, requireSession, now }),
       ...createDualPiece({ send, seen: seenParcels }),
     },
+    push: createPushPiece({
+      api,
+      account: kind === 'evm-account' ? didOf(named.account.address) : null,
+      storage,
+      receipts,
+      seen: seenPush,
+      requireSession,
+      now,
+    }),
     signIn: () => session.ensure(),
     async signOut() {
       await receipts.flush()
@@ -270,7 +284,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
       note(id, 'http', 'read')
     },
     async flush() {
-      await Promise.all([seen.save(), seenParcels.save(), receipts.flush()])
+      await Promise.all([seen.save(), seenParcels.save(), seenPush.save(), receipts.flush()])
     },
     async journey(id) {
       requireSession()

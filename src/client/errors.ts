@@ -32,6 +32,10 @@ export type ClientErrorCode =
   | 'xmtp-not-attached'
   /** The XMTP SDK refuses a mirrored message. */
   | 'xmtp-refused'
+  /** `push.attach` was not called. */
+  | 'push-not-attached'
+  /** A mirrored Push message is not signed by its sender, not encrypted, or not for this wallet; or its sender's keys are not. */
+  | 'push-refused'
   /** The kind of frame cannot be opened by this version of the client. */
   | 'message-unsupported'
 

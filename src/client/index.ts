@@ -10,6 +10,8 @@ export { type DualPiece, type DualSent, type NativeSend, XMTP_MESSAGE_ID } from 
 export type { BegunEnrolment, EnrolmentInfo, Enrolments, EnrolmentTermsInfo } from './enrolments.ts'
 export { ClientError, type ClientErrorCode, isTransient } from './errors.ts'
 export type { LiveOptions } from './inbox.ts'
+export type { PushPiece, ShownPushMessage } from './push.ts'
+export type * from './push-types.ts'
 export { TEXT_TYPE } from './sealing.ts'
 export { SOLANA_MAINNET, solanaSigner } from './solana.ts'
 export { type ClientStorage, memoryStorage, webStorage } from './storage.ts'

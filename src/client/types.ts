@@ -150,7 +150,7 @@ export interface InboxEntry {
   id: string
   cursor: string
   message: Message | null
-  /** A network's own message, mirrored: for `client.xmtp.ingest`. Null for all others. */
+  /** A network's own message, mirrored: for `client.xmtp.ingest` or `client.push.ingest`, by its `network`. Null for all others. */
   parcel: Parcel | null
   error: (Error & { code?: string }) | null
 }
