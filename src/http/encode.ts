@@ -2,9 +2,16 @@
 import type { z } from '@hono/zod-openapi'
 import { FLAGS } from '../envelope/index.ts'
 import type { Accepted } from '../relay/types.ts'
-import type { Delivery, InboxItem, StoredEndpoint } from '../store/port.ts'
+import type { ConversationState, Delivery, InboxItem, StoredEndpoint } from '../store/port.ts'
 import type { Cursors } from './cursor.ts'
-import type { acceptedSchema, endpointSchema, flagsSchema, inboxItemSchema } from './schemas.ts'
+import { originOf } from './origin.ts'
+import type {
+  acceptedSchema,
+  conversationStateSchema,
+  endpointSchema,
+  flagsSchema,
+  inboxItemSchema,
+} from './schemas.ts'
 
 /** A view on the same memory, for the native encoders of `Buffer`. */
 function view(bytes: Uint8Array): Buffer {
@@ -40,8 +47,23 @@ export function encodeInboxItem(item: InboxItem, cursors: Cursors): z.output<typ
     created: item.created,
     receivedAt: item.receivedAt,
     via: item.via,
+    origin: originOf(item),
     sealed: base64url(item.bytes),
     certificate: item.certificate && base64url(item.certificate),
+  }
+}
+
+export function encodeConversationState(
+  state: ConversationState,
+  cursors: Cursors,
+): z.output<typeof conversationStateSchema> {
+  const { conversation, consent, muted, unread, readThrough } = state
+  return {
+    conversation: hex(conversation),
+    consent,
+    muted,
+    unread,
+    readThrough: readThrough === 0 ? null : cursors.encode(readThrough),
   }
 }
 

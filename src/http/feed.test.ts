@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createLiveHub } from '../live/hub.ts'
-import type { InboxItem } from '../store/port.ts'
-import { type FeedEnd, feedStart, startFeed } from './feed.ts'
+import type { InboxItem, InboxPage } from '../store/port.ts'
+import { type FeedEnd, type FeedSink, feedStart, startFeed } from './feed.ts'
 
 const WALLET = 'eip155:*:0x0000000000000000000000000000000000000001'
 
@@ -18,8 +18,13 @@ function slowStore() {
     items,
     store: {
       inbox: ({ after, limit }: { after: number; limit: number }) => {
-        const page = items.filter(({ seq }) => seq > after).slice(0, limit)
-        return new Promise<InboxItem[]>((resolve) => waiting.push(() => resolve(page)))
+        const later = items.filter(({ seq }) => seq > after)
+        const page = later.slice(0, limit)
+        const through = page.at(-1)?.seq ?? after
+        const complete = later.length <= limit
+        return new Promise<InboxPage>((resolve) =>
+          waiting.push(() => resolve({ items: page, through, complete })),
+        )
       },
     },
     /** Answers the oldest question; false when there is none. */
@@ -30,6 +35,9 @@ function slowStore() {
     },
   }
 }
+
+/** Takes everything. */
+const sink: FeedSink = { write: () => true, writeConversation: () => true, drained: async () => true }
 
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
 
@@ -62,7 +70,7 @@ describe('a feed', () => {
             wallet: WALLET,
             after: from,
             pageItems,
-            sink: { write: (one) => heard.push(one.seq) > 0, drained: async () => true },
+            sink: { ...sink, write: (one) => heard.push(one.seq) > 0 },
             onEnd: (reason) => expect.unreachable(`ended: ${reason}`),
           })
           for (const step of plan) {
@@ -99,7 +107,7 @@ describe('a feed', () => {
       wallet: WALLET,
       after: 0,
       pageItems: 2,
-      sink: { write: (one) => heard.push(one.seq) > 0, drained: async () => true },
+      sink: { ...sink, write: (one) => heard.push(one.seq) > 0 },
       onEnd: () => expect.unreachable(),
     })
     hub.publish(WALLET, item(5))
@@ -119,12 +127,15 @@ describe('a feed', () => {
     const hub = createLiveHub()
     const ends: FeedEnd[] = []
     startFeed({
-      store: { inbox: async () => (options.fail ? Promise.reject(new Error('closed')) : []) },
+      store: {
+        inbox: async () =>
+          options.fail ? Promise.reject(new Error('closed')) : { items: [], through: 0, complete: true },
+      },
       live: hub,
       wallet: WALLET,
       after: 0,
       pageItems: 2,
-      sink: { write: () => !options.full, drained: async () => false },
+      sink: { ...sink, write: () => !options.full, drained: async () => false },
       onEnd: (reason) => ends.push(reason),
     })
     await settle()

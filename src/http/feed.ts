@@ -3,12 +3,14 @@
  * pass live items on. While the store is read, live items are only noted: they are durable, so the store will show them.
  */
 import type { LiveHub, Subscriber } from '../live/hub.ts'
-import type { InboxItem, Store } from '../store/port.ts'
+import type { ConversationState, InboxItem, Store } from '../store/port.ts'
 import { readInboxPage } from './inbox-page.ts'
 
 export interface FeedSink {
   /** Takes one item. False when too much waits for the reader. */
   write(item: InboxItem): boolean
+  /** Takes the present state of a conversation. As `write`. */
+  writeConversation(state: ConversationState): boolean
   /** Resolves to true when the reader has caught up with what was written, to false when it will not. */
   drained(): Promise<boolean>
 }
@@ -53,6 +55,12 @@ export function startFeed({ store, live, wallet, after, pageItems, sink, onEnd }
       if (!sink.write(item)) end('slow')
       return state === 'live'
     },
+    conversation(conversation) {
+      if (state === 'ended') return false
+      const taken = sink.writeConversation(conversation)
+      if (!taken) end('slow')
+      return taken
+    },
     dropped: () => end('dropped'),
   }
   const unsubscribe = live.subscribe(wallet, subscriber)
@@ -68,14 +76,15 @@ export function startFeed({ store, live, wallet, after, pageItems, sink, onEnd }
     while (state === 'reading') {
       const noted = newest
       const query = { wallet, after: sent, limit: pageItems, conversation: null }
-      const { items, last } = await readInboxPage(store, query)
+      const { items, through, complete } = await readInboxPage(store, query)
       for (const item of items) {
         if (state !== 'reading') return
         sent = item.seq
         if (!sink.write(item) && !(await sink.drained())) return end('slow')
       }
+      sent = Math.max(sent, through)
       // Whatever was noted before the page was asked for is in it, or no longer exists.
-      if (state === 'reading' && last && newest <= Math.max(sent, noted)) state = 'live'
+      if (state === 'reading' && complete && newest <= Math.max(sent, noted)) state = 'live'
     }
   }
   catchUp().catch((error: unknown) => end('failed', error))

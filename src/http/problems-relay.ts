@@ -38,6 +38,16 @@ export const relayProblems: Record<RelayErrorCode, ProblemEntry> = {
     title: 'This gateway takes no envelopes of this mode here',
     fix: 'Send in mode sealed.',
   },
+  'conversation-unknown': {
+    status: 404,
+    title: 'The wallet has no such conversation',
+    fix: 'Check the id; GET /v1/conversations lists those that there are.',
+  },
+  'conversation-choices-full': {
+    status: 409,
+    title: 'The wallet has denied and muted as many conversations as there may be',
+    fix: 'Take earlier choices back first.',
+  },
   'hop-not-enrolled': {
     status: 422,
     title: 'The wallet has not enrolled this gateway on the network',

@@ -114,6 +114,47 @@ export const endpointSchema = z
   })
   .openapi('Endpoint')
 
+export const contentTypeSchema = z.string().openapi({ example: 'xmtp.org/text:1.0' })
+/** In queries: `authority/type`, with `:major.minor` or without. */
+export const typeFilterSchema = z
+  .string()
+  .max(128)
+  .regex(/^[^\s:/]+\/[^\s:/]+(:\d+\.\d+)?$/, 'must be authority/type or authority/type:major.minor')
+  .openapi({
+    description: 'Content type, with its version or without.',
+    example: 'xmtp.org/text',
+  })
+
+export const originSchema = z
+  .object({
+    network: networkSchema,
+    conversation: z.string().nullable().openapi({
+      description: 'The network’s own id; null: the direct conversation with the recipient.',
+    }),
+    kind: z.enum(['direct', 'group']),
+    remoteId: z.string().nullable().openapi({ description: 'The network’s own id of the message.' }),
+    sender: z.string().nullable().openapi({ description: 'The network’s own address of the sender.' }),
+  })
+  .openapi('Origin')
+
+export const consentSchema = z.enum(['unknown', 'allowed', 'denied'])
+export const conversationStateSchema = z
+  .object({
+    conversation: idSchema,
+    consent: consentSchema.openapi({
+      description:
+        '`unknown` until the wallet chooses or writes in the conversation. What is `denied` is not relayed and not shown unless asked for.',
+    }),
+    muted: z.boolean().openapi({ description: 'Relayed without notification, where networks can.' }),
+    unread: z.number().int().openapi({
+      description: 'Received items that were not read; 100 stands for 100 or more.',
+    }),
+    readThrough: cursorSchema
+      .nullable()
+      .openapi({ description: 'Place in the inbox up to which it was read; null: nothing was.' }),
+  })
+  .openapi('ConversationState')
+
 export const inboxItemSchema = z
   .object({
     cursor: cursorSchema,
@@ -122,11 +163,14 @@ export const inboxItemSchema = z
     mode: modeSchema,
     from: walletKeySchema,
     conversation: idSchema,
-    contentType: z.string().openapi({ example: 'xmtp.org/text:1.0' }),
+    contentType: contentTypeSchema,
     flags: flagsSchema,
     created: timeSchema,
     receivedAt: timeSchema,
     via: z.string().openapi({ description: '`http`, `socket` or the network over which it came first.' }),
+    origin: originSchema.nullable().openapi({
+      description: 'In mode `hop`: the network’s own message; else null.',
+    }),
     sealed: base64urlSchema.openapi({
       description: 'The envelope (or opaque parcel), to be verified and opened by the client.',
     }),

@@ -17,15 +17,17 @@
  * | 31 refused | gateway | a problem: `{code, status, title, detail, fix}` |
  * | 32 item | gateway | an inbox item with `wallet` |
  * | 33 ended | gateway | `{wallet, code}`: this wallet is no longer heard; attach again with the last cursor |
+ * | 34 conversation | gateway | `{wallet, conversation, consent, muted, unread, readThrough}`: as it now is |
  *
  * Back-pressure: the gateway stops reading while too many submissions are under way, and closes the connection with 1013
  * when too much waits for a slow reader; attach again with the last cursor. It closes with 1001 when it shuts down.
  */
 import { decode } from 'cborg'
-import type { InboxItem } from '../store/port.ts'
+import type { ConversationState, InboxItem } from '../store/port.ts'
 import type { Cursors } from './cursor.ts'
-import { encodeFlags } from './encode.ts'
+import { encodeConversationState, encodeFlags } from './encode.ts'
 import { HttpError } from './errors.ts'
+import { originOf } from './origin.ts'
 import { encodeMessage, readSubmission } from './socket-codec.ts'
 
 export const KIND = {
@@ -40,6 +42,7 @@ export const KIND = {
   refused: 31,
   item: 32,
   ended: 33,
+  conversation: 34,
 } as const
 
 export type ClientFrame = { requestId: number } & (
@@ -126,9 +129,21 @@ export function encodeItemFrame(item: InboxItem, wallet: string, cursors: Cursor
     created,
     receivedAt,
     via,
+    origin: originOf(item),
     sealed: item.bytes,
     certificate,
   })
+}
+
+/** The message that tells those who hear `wallet` of a conversation as it now is. */
+export function encodeConversationFrame(
+  state: ConversationState,
+  wallet: string,
+  cursors: Cursors,
+): Uint8Array {
+  const { conversation } = state
+  const payload = { ...encodeConversationState(state, cursors), wallet, conversation }
+  return encodeServerFrame(KIND.conversation, 0, payload)
 }
 
 function text(fields: Record<string, unknown>, name: string): string {

@@ -15,6 +15,7 @@ import {
   CLOSE,
   type ClientFrame,
   decodeClientFrame,
+  encodeConversationFrame,
   encodeItemFrame,
   encodeServerFrame,
   KIND,
@@ -151,7 +152,14 @@ export function serveSocket(
       wallet,
       after: start.after,
       pageItems: limits.pageItems,
-      sink: { write: (item) => writeItem(item, wallet, cursors), drained },
+      sink: {
+        write: (item) => writeItem(item, wallet, cursors),
+        writeConversation: (state) => {
+          transmit(encodeConversationFrame(state, wallet, cursors))
+          return socket.bufferedAmount <= limits.bufferBytes
+        },
+        drained,
+      },
       onEnd(reason, error) {
         if (reason === 'dropped') return stream.shutdown()
         if (error) log.error({ err: error, requestId }, 'a socket could not go on')

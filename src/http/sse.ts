@@ -1,14 +1,14 @@
 /**
  * Server-sent events, written to the raw response: one encoding of an item serves every stream of the wallet.
  *
- * Events: `ready` {recovered, cursor}, `envelope` (an inbox item), `shutdown` {}, `ended` {code}. `id:` is the cursor to resume from.
+ * Events: `ready` {recovered, cursor}, `envelope` (an inbox item), `conversation` (its state), `shutdown` {}, `ended` {code}. `id:` is the cursor to resume from.
  */
 import type { ServerResponse } from 'node:http'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { InboxItem } from '../store/port.ts'
 import { type AppContext, sessionOf } from './context.ts'
 import type { Cursors } from './cursor.ts'
-import { encodeInboxItem } from './encode.ts'
+import { encodeConversationState, encodeInboxItem } from './encode.ts'
 import { HttpError } from './errors.ts'
 import { type Feed, feedStart, startFeed } from './feed.ts'
 import { commonHeaders } from './perimeter.ts'
@@ -135,6 +135,10 @@ export async function serveEvents(context: AppContext, after: string | undefined
     sink: {
       write(item) {
         outgoing.write(encodeItem(item, cursors))
+        return outgoing.writableLength <= settings.streams.bufferBytes
+      },
+      writeConversation(state) {
+        outgoing.write(eventText('conversation', encodeConversationState(state, cursors)))
         return outgoing.writableLength <= settings.streams.bufferBytes
       },
       drained: () => drained(outgoing, settings.streams.heartbeatMs),

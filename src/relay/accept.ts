@@ -12,6 +12,7 @@ import {
 import type { AcceptRecord, AcceptResult, Delivery, NewDelivery } from '../store/port.ts'
 import type { Arrivals } from './arrivals.ts'
 import { createChecks, type Entry } from './checks.ts'
+import type { Verdict } from './consent.ts'
 import { createCopies, publishItems } from './copies.ts'
 import { RelayError, refusalCode } from './errors.ts'
 import { encodeTrace, type Frames } from './frames.ts'
@@ -42,7 +43,7 @@ export function createAcceptor(
     resolver: Resolver
   },
 ): Acceptor {
-  const { store, live, clock, settings, observer } = context
+  const { store, live, clock, settings, observer, consents } = context
   const { guard, arrivals, frames, outbox, resolver } = tools
   const checks = createChecks(context, frames)
   const copies = createCopies(context, frames)
@@ -73,17 +74,22 @@ export function createAcceptor(
     // A native sender did not send this envelope, also when the wallet is served here.
     const isSender = senderServed && !here.includes(from) && !hop
     const sent = isSender ? [{ wallet: from, direction: 'sent' as const }] : []
-    const planned = outbox.claim(await resolver.plan(entry, recipients), entry.envelope.header.conversation)
-    const record = recordOf(entry, [...received, ...sent], planned)
-    return keep(record, entry.envelope)
+    const verdict = await consents.judge(entry.envelope.header, here)
+    const unclaimed = await resolver.plan(entry, { ...recipients, here: verdict.relayed })
+    const planned = outbox.claim(unclaimed, entry.envelope.header.conversation)
+    return keep(recordOf(entry, [...received, ...sent], planned), entry.envelope, verdict)
   }
 
-  async function keep(record: AcceptRecord, { header }: SealedEnvelope): Promise<AcceptResult> {
+  async function keep(
+    record: AcceptRecord,
+    { header }: SealedEnvelope,
+    verdict: Verdict | null = null,
+  ): Promise<AcceptResult> {
     const result = await store.accept(record)
     if (result.outcome === 'accepted') {
       const stored = { ...record, seq: result.seq, wallets: record.inbox.map(({ wallet }) => wallet) }
       frames.remember(stored)
-      publishItems(live, stored, header.to)
+      publishItems(live, stored, header.to, { verdict })
       outbox.offer(result.deliveries)
     }
     return result

@@ -1,5 +1,6 @@
 import { decodeSealed, equalBytes, mergeWraps, type SealedEnvelope } from '../envelope/index.ts'
 import type { StoredEnvelope } from '../store/port.ts'
+import type { Verdict } from './consent.ts'
 import type { Frames } from './frames.ts'
 import type { RelayContext } from './parts.ts'
 import type { LivePublisher } from './types.ts'
@@ -16,7 +17,7 @@ export interface Copies {
 }
 
 export function createCopies(
-  { store, live, settings }: Pick<RelayContext, 'store' | 'live' | 'settings'>,
+  { store, live, settings, consents }: Pick<RelayContext, 'store' | 'live' | 'settings' | 'consents'>,
   frames: Frames,
 ): Copies {
   return {
@@ -29,17 +30,21 @@ export function createCopies(
       await store.mergeEnvelope(copy.id, bytes)
       const completed = { ...stored, bytes }
       frames.remember(completed)
-      publishItems(live, completed, kept.header.to, true)
+      const verdict = await consents.judge(completed, completed.wallets)
+      publishItems(live, completed, kept.header.to, { verdict, completed: true })
     },
   }
 }
 
-/** Tells the live subscribers of every wallet that has the envelope in its inbox. `to`: the envelope's recipients. */
+/**
+ * Tells the live subscribers of every wallet that has the envelope in its inbox and did not deny it. `to`: the envelope's
+ * recipients.
+ */
 export function publishItems(
   live: LivePublisher,
   envelope: StoredEnvelope,
   to: readonly string[],
-  completed = false,
+  { verdict = null, completed = false }: { verdict?: Verdict | null; completed?: boolean } = {},
 ): void {
   const {
     seq,
@@ -56,6 +61,7 @@ export function publishItems(
     certificate,
   } = envelope
   for (const wallet of envelope.wallets) {
+    if (verdict?.hidden.includes(wallet)) continue
     live.publish(
       wallet,
       {
@@ -74,7 +80,7 @@ export function publishItems(
         bytes,
         certificate,
       },
-      completed,
+      { completed, quiet: verdict?.muted.includes(wallet) ?? false },
     )
   }
 }

@@ -43,6 +43,9 @@ export type RelayErrorCode =
   /** More topics than this gateway follows for one wallet. */
   | 'mirror-too-large'
   | 'mirror-unknown'
+  | 'conversation-unknown'
+  /** The wallet has denied and muted as many conversations as there may be. */
+  | 'conversation-choices-full'
   /** The gateway is shutting down; the same request may be made again later. */
   | 'relay-stopping'
 

@@ -26,6 +26,7 @@ import { encodeTrace, type Frames } from './frames.ts'
 import { type HopParts, hopAddress, nativeAlias, transactionAlias } from './hop.ts'
 import { innerOf } from './hop-content.ts'
 import type { HopSends } from './hop-out.ts'
+import type { NativeReceipts } from './native-receipts.ts'
 import type { Outbox } from './outbox.ts'
 import type { RelayContext } from './parts.ts'
 import type { Resolver } from './recipients.ts'
@@ -39,10 +40,17 @@ export interface NativeIntake {
 export function createNativeIntake(
   context: RelayContext,
   hop: HopParts,
-  tools: { arrivals: Arrivals; frames: Frames; outbox: Outbox; resolver: Resolver; sends: HopSends },
+  tools: {
+    arrivals: Arrivals
+    frames: Frames
+    outbox: Outbox
+    resolver: Resolver
+    sends: HopSends
+    receipts: NativeReceipts
+  },
 ): NativeIntake {
-  const { store, trust, clock, live, gateway, observer, log } = context
-  const { arrivals, frames, outbox, resolver, sends } = tools
+  const { store, trust, clock, live, gateway, observer, log, consents } = context
+  const { arrivals, frames, outbox, resolver, sends, receipts } = tools
   const { enrolments } = hop
   /** In order within an enrolment: a reply comes after what it answers. */
   const inTurn = createSerializer()
@@ -156,7 +164,8 @@ export function createNativeIntake(
     const { header, id, bytes } = envelope
     // Own messages stay in the inbox, like everything that a wallet sends.
     const entry = { envelope, via: network, trace: [], certificate, inbound: null, ...moment }
-    const here = { here: [enrolment.wallet], elsewhere: [], senderServed: false }
+    const verdict = await consents.judge(header, [enrolment.wallet])
+    const here = { here: verdict.relayed, elsewhere: [], senderServed: false }
     const deliveries: NewDelivery[] = inbound.own ? [] : await resolver.plan(entry, here)
     const record: AcceptRecord = {
       id,
@@ -185,8 +194,9 @@ export function createNativeIntake(
     }
     const stored = { ...record, seq: result.seq, wallets: [enrolment.wallet] }
     frames.remember(stored)
-    publishItems(live, stored, header.to)
+    publishItems(live, stored, header.to, { verdict })
     outbox.offer(result.deliveries)
+    await receipts.hear(network, enrolment, inbound)
     return { outcome: 'accepted', id: toHex(id) }
   }
 

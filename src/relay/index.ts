@@ -2,6 +2,7 @@
 
 export { type AdmissionLimits, createAdmission } from './admission.ts'
 export { IDS_KEPT_MS } from './checks.ts'
+export { peerIn } from './conversations.ts'
 export { RelayError, type RelayErrorCode } from './errors.ts'
 export { createNetworks, type NetworkSetup, type NetworksOptions } from './networks.ts'
 export {

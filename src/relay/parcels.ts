@@ -51,7 +51,7 @@ export function createParcels(
   context: RelayContext,
   tools: { frames: Frames; outbox: Outbox; planner: Planner },
 ): Parcels {
-  const { store, live, clock, directory, settings } = context
+  const { store, live, clock, directory, consents, settings } = context
   const { frames, outbox, planner } = tools
   const budget = createBucket(
     {
@@ -107,7 +107,7 @@ export function createParcels(
     if (result.outcome === 'duplicate') return duplicate
     const stored = { ...record, seq: result.seq, wallets: [wallet] }
     frames.remember(stored)
-    publishItems(live, stored, [wallet])
+    publishItems(live, stored, [wallet], { verdict: await consents.judge(stored, [wallet]) })
     outbox.offer(result.deliveries)
     return { outcome: 'accepted', id: toHex(id) }
   }

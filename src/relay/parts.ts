@@ -3,6 +3,7 @@ import type { AdapterLog, Clock, Random } from '../adapter/index.ts'
 import type { VerifyEd25519 } from '../envelope/index.ts'
 import type { DeviceTrust, Directory } from '../identity/types.ts'
 import type { Store } from '../store/port.ts'
+import type { Consents } from './consent.ts'
 import type { HopParts } from './hop.ts'
 import type { LivePublisher, Networks, RelayObserver, RelaySettings } from './types.ts'
 
@@ -86,5 +87,5 @@ export class AdmissionError extends Error {
   }
 }
 
-/** All parts, with the defaults filled in. */
-export type RelayContext = Required<RelayParts>
+/** All parts, with the defaults filled in, and what the parts of the relay share. */
+export type RelayContext = Required<RelayParts> & { consents: Consents }

@@ -1,6 +1,8 @@
 import type { AdapterState, StateReport } from '../adapter/index.ts'
 import { createAcceptor } from './accept.ts'
 import { createArrivals } from './arrivals.ts'
+import { createConsents } from './consent.ts'
+import { createConversations } from './conversations.ts'
 import { RelayError } from './errors.ts'
 import { createFrames } from './frames.ts'
 import { createNativeIntake } from './hop-in.ts'
@@ -8,6 +10,7 @@ import { createHopSends } from './hop-out.ts'
 import { createJourneys } from './journey.ts'
 import { createLoopGuard } from './loop-guard.ts'
 import { createMirrorKeeper, type MirrorKeeper } from './mirrors.ts'
+import { createNativeReceipts } from './native-receipts.ts'
 import { createOutbox } from './outbox.ts'
 import { createParcels } from './parcels.ts'
 import type { RelayContext, RelayParts, Vault } from './parts.ts'
@@ -66,9 +69,10 @@ export function createRelay(parts: RelayParts): Relay {
     observer: silentObserver,
     vault: noVault,
     hop: null,
+    consents: createConsents(parts),
     ...parts,
   }
-  const { store, networks, clock, observer } = context
+  const { store, networks, clock, observer, log } = context
   const ranking = createRanking(clock)
   const planner = createPlanner(context, ranking)
   const frames = createFrames(context)
@@ -78,10 +82,12 @@ export function createRelay(parts: RelayParts): Relay {
   const arrivals = createArrivals(context, { guard, frames, outbox })
   const resolver = createResolver(context, planner)
   const acceptor = createAcceptor(context, { guard, arrivals, frames, outbox, resolver })
+  const receipts = context.hop && sends && createNativeReceipts(context, context.hop, sends)
   const intake =
     context.hop &&
     sends &&
-    createNativeIntake(context, context.hop, { arrivals, frames, outbox, resolver, sends })
+    receipts &&
+    createNativeIntake(context, context.hop, { arrivals, frames, outbox, resolver, sends, receipts })
   const mirrors: MirrorKeeper = createMirrorKeeper(
     context,
     createParcels(context, { frames, outbox, planner }),
@@ -107,6 +113,16 @@ export function createRelay(parts: RelayParts): Relay {
 
   const hear: Relay['hear'] = (network, inbound) => enter(() => acceptor.hear(network, inbound))
   const reconciler = createReconciler(context, hear)
+  const conversations = createConversations(context, {
+    frames,
+    outbox,
+    resolver,
+    journeys,
+    receipts,
+    inBackground(what, work) {
+      enter(work).catch((error: unknown) => log.warn({ error }, `${what} failed`))
+    },
+  })
 
   function onState(network: string, report: StateReport): void {
     observer.networkState(network, report)
@@ -150,6 +166,12 @@ export function createRelay(parts: RelayParts): Relay {
       put: (wallet, network, registration) => enter(() => mirrors.put(wallet, network, registration)),
       remove: (wallet, network) => enter(() => mirrors.remove(wallet, network)),
       list: mirrors.list,
+    },
+    conversations: {
+      read: (wallet, conversation, through) => enter(() => conversations.read(wallet, conversation, through)),
+      choose: (choice) => enter(() => conversations.choose(choice)),
+      settings: conversations.settings,
+      setSettings: (wallet, settings) => enter(() => conversations.setSettings(wallet, settings)),
     },
     reconcile: (network, signal) => enter(() => reconciler.walk(network, signal)),
     receipts: (wallet, receipts) => enter(() => journeys.receipts(wallet, receipts)),

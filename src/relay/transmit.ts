@@ -60,12 +60,12 @@ export interface Transmitter {
 export type SendPlan = { planned: PlannedSend } | { failure: AdapterError }
 
 export function createTransmitter(
-  context: Pick<RelayContext, 'clock' | 'settings' | 'directory' | 'log' | 'hop'>,
+  context: Pick<RelayContext, 'clock' | 'settings' | 'directory' | 'log' | 'hop' | 'consents'>,
   frames: Frames,
   hardStop: AbortSignal,
   hopSends: HopSends | null = null,
 ): Transmitter {
-  const { clock, settings, directory, log } = context
+  const { clock, settings, directory, log, consents } = context
   const limits = { milliseconds: settings.sendTimeoutMs, graceMs: OBEY_MS, signal: hardStop }
   const provisioned = new LRUCache<string, true>({ max: settings.cacheEntries ?? PROVISIONED_ADDRESSES })
 
@@ -74,7 +74,10 @@ export function createTransmitter(
     envelope: StoredEnvelope,
     adapter: Adapter,
   ): Promise<SendIntent> {
-    const sender = await directory.endpoints(envelope.from)
+    const [sender, isMuted] = await Promise.all([
+      directory.endpoints(envelope.from),
+      consents.isMuted(delivery.wallet, envelope.conversation),
+    ])
     return {
       transactionId: delivery.transactionId,
       envelopeId: envelope.id,
@@ -86,7 +89,7 @@ export function createTransmitter(
       },
       conversation: envelope.conversation,
       ephemeral: (envelope.flags & FLAGS.ephemeral) !== 0,
-      silent: (envelope.flags & FLAGS.silent) !== 0,
+      silent: isMuted || (envelope.flags & FLAGS.silent) !== 0,
       attempt: delivery.attempt,
     }
   }

@@ -10,7 +10,16 @@ import type {
   StateReport,
 } from '../adapter/index.ts'
 import type { AppliedRule } from '../identity/types.ts'
-import type { Checkpoint, Delivery, DeliveryState, InboxItem, StoredEnvelope } from '../store/port.ts'
+import type {
+  Checkpoint,
+  ConversationChoice,
+  ConversationState,
+  Delivery,
+  DeliveryState,
+  InboxItem,
+  InboxSettings,
+  StoredEnvelope,
+} from '../store/port.ts'
 import type { Standing } from './ranking.ts'
 
 export interface Relay {
@@ -30,6 +39,7 @@ export interface Relay {
   /** Takes a message of an enrolled wallet's own client. As `hearOpaque`. */
   hearNative(network: string, inbound: NativeInbound): Promise<DeliverResult>
   readonly mirrors: Mirrors
+  readonly conversations: Conversations
   /** Walks a network's history now. */
   reconcile(network: string, signal: AbortSignal): Promise<{ heard: number; accepted: number }>
   /** Notes what a client says has arrived or been read. Only for envelopes in the wallet's inbox. */
@@ -88,6 +98,22 @@ export interface Mirrors {
   remove(wallet: string, network: string): Promise<void>
   /** By network. What was registered is not told again: it may hold keys. */
   list(wallet: string): Promise<MirrorSummary[]>
+}
+
+/** What a wallet does with its conversations, beside writing in them. Its live subscribers are told of every change. */
+export interface Conversations {
+  /**
+   * Notes that it has read a conversation up to a place in its inbox; never goes back. Senders are told as far as the wallet
+   * wants it. Throws `RelayError` `conversation-unknown`.
+   */
+  read(wallet: string, conversation: Uint8Array, through: number): Promise<ConversationState>
+  /**
+   * Keeps what it chooses for a conversation, one without items too. What was held back of one that is allowed now is sent
+   * on. Throws `RelayError` `conversation-choices-full`.
+   */
+  choose(choice: Omit<ConversationChoice, 'at'>): Promise<ConversationState>
+  settings(wallet: string): Promise<InboxSettings>
+  setSettings(wallet: string, settings: InboxSettings): Promise<InboxSettings>
 }
 
 export interface MirrorSummary {
@@ -163,9 +189,16 @@ export interface RelayObserver {
 export type DeliveryOutcome = 'acknowledged' | 'willRetry' | 'uncertain' | 'dead' | 'superseded'
 
 /** Where the relay hands inbox items for live subscribers, after they are durable. */
+export interface PublishOptions {
+  /** An item of before, whose envelope has got more key wraps. Default false. */
+  completed?: boolean
+  /** The wallet wants no notification of it. Default false. */
+  quiet?: boolean
+}
+
 export interface LivePublisher {
-  /** `completed`: an item of before, whose envelope has got more key wraps. */
-  publish(wallet: string, item: InboxItem, completed?: boolean): void
+  publish(wallet: string, item: InboxItem, how?: PublishOptions): void
+  publishConversation(wallet: string, state: ConversationState): void
 }
 
 export interface RelaySettings {

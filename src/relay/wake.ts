@@ -98,10 +98,11 @@ export function createWaker({ networks, directory, live, clock, log }: WakerPart
   }
 
   return {
-    publish(wallet, item, completed = false) {
-      live.publish(wallet, item, completed)
-      const isNews = !completed && item.direction === 'received'
-      const isQuiet = (item.flags & (FLAGS.silent | FLAGS.ephemeral)) !== 0
+    publishConversation: live.publishConversation,
+    publish(wallet, item, how = {}) {
+      live.publish(wallet, item, how)
+      const isNews = !how.completed && item.direction === 'received'
+      const isQuiet = how.quiet || (item.flags & (FLAGS.silent | FLAGS.ephemeral)) !== 0
       if (!isNews || isQuiet || ended.signal.aborted || live.isWatched(wallet)) return
       wakeSoon(wallet, item)
     },

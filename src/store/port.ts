@@ -7,15 +7,24 @@
  */
 
 import type {
+  Consent,
+  ConversationChoice,
+  ConversationPage,
+  ConversationQuery,
+  ConversationState,
+  ConversationSummary,
+  InboxPage,
+  InboxQuery,
+  InboxRules,
+  InboxSettings,
+} from './conversation-records.ts'
+import type {
   AcceptRecord,
   AcceptResult,
   Checkpoint,
-  ConversationSummary,
   Delivery,
   DeliveryMove,
   DeliveryState,
-  InboxItem,
-  InboxQuery,
   MoreDeliveries,
   NewEnrolment,
   PairPage,
@@ -33,12 +42,14 @@ import type {
   StoreStatistics,
 } from './records.ts'
 
+export * from './conversation-records.ts'
 export { StoreError, type StoreErrorCode } from './errors.ts'
 export type * from './records.ts'
 
 export interface Store
   extends IdentityStore,
     EnvelopeStore,
+    InboxStore,
     DeliveryStore,
     EnrolmentStore,
     JourneyStore,
@@ -119,22 +130,40 @@ export interface EnvelopeStore {
   mergeEnvelope(id: Uint8Array, bytes: Uint8Array): Promise<void>
   /** Id of the envelope that this network message carried. */
   envelopeOfRemote(network: string, remoteId: string): Promise<Uint8Array | null>
+}
+
+/** Inboxes and conversations of wallets. */
+export interface InboxStore {
   /**
-   * One page of a wallet's inbox, oldest first, `seq > after`. `seq` grows with arrival and is never reused; an item that
-   * appears later always has a higher seq than every item seen before.
+   * One page of a wallet's inbox. `seq` grows with arrival and is never reused; an item that appears later always has a
+   * higher seq than every item seen before.
    */
-  inbox(query: InboxQuery): Promise<InboxItem[]>
+  inbox(query: InboxQuery): Promise<InboxPage>
   /**
    * Lowest seq still kept and highest seq given out, of the whole store: tells whether a cursor can be resumed. Every item
    * from `first` on is kept: a cursor `after` misses nothing when `first - 1 <= after <= last`.
    */
   inboxBounds(wallet: string): Promise<{ first: number; last: number }>
-  /** Conversations of a wallet, the one with the latest item first. */
-  conversations(query: {
+  /** Conversations of a wallet, the one with the latest item first. One that gets an item meanwhile moves to the front. */
+  conversations(query: ConversationQuery): Promise<ConversationPage>
+  /** One conversation, whatever was chosen for it; null for one without items. */
+  conversation(wallet: string, conversation: Uint8Array): Promise<ConversationSummary | null>
+  /**
+   * Notes that a wallet has read a conversation up to a seq; never goes back. `before`: how far it was read until now.
+   * A conversation without items is null.
+   */
+  markRead(mark: {
     wallet: string
-    limit: number
-    before: number | null
-  }): Promise<ConversationSummary[]>
+    conversation: Uint8Array
+    through: number
+    at: number
+  }): Promise<{ before: number; state: ConversationState } | null>
+  /** Keeps a choice. `full`: the wallet has as many as there may be. */
+  chooseConversation(choice: ConversationChoice): Promise<ConversationState | 'full'>
+  consentOf(wallet: string, conversation: Uint8Array): Promise<Consent>
+  putInboxSettings(wallet: string, settings: InboxSettings): Promise<void>
+  /** Of a wallet that chose nothing: the defaults. */
+  inboxRules(wallet: string): Promise<InboxRules>
 }
 
 export interface DeliveryStore {

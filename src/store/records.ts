@@ -188,41 +188,6 @@ export interface StoredEnvelope extends ArrivedEnvelope {
   wallets: string[]
 }
 
-export interface InboxQuery {
-  wallet: string
-  after: number
-  limit: number
-  /** The page ends with the item that reaches this many bytes of envelopes. Absent: `limit` alone ends it. */
-  maxBytes?: number
-  conversation: Uint8Array | null
-}
-
-export interface InboxItem {
-  seq: number
-  id: Uint8Array
-  direction: 'received' | 'sent'
-  mode: 'sealed' | 'opaque' | 'hop'
-  from: string
-  conversation: Uint8Array
-  contentType: string
-  flags: number
-  created: number
-  receivedAt: number
-  via: string
-  bytes: Uint8Array
-  certificate: Uint8Array | null
-}
-
-export interface ConversationSummary {
-  conversation: Uint8Array
-  /** The other wallets, as far as the last item names them. */
-  from: string
-  lastSeq: number
-  lastId: Uint8Array
-  lastAt: number
-  items: number
-}
-
 export type DeliveryState =
   /** A later choice of a fallback route. */
   | 'standby'

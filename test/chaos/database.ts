@@ -18,9 +18,9 @@ export async function storedInboxes(file: string, people: readonly Person[]): Pr
       for (let after = 0; ; ) {
         const query = { wallet: person.client.wallet, after, limit: PAGE, conversation: null }
         const page = await store.inbox(query)
-        for (const item of page) ids.set(toHex(item.id), (ids.get(toHex(item.id)) ?? 0) + 1)
-        after = page.at(-1)?.seq ?? after
-        if (page.length < PAGE) break
+        for (const item of page.items) ids.set(toHex(item.id), (ids.get(toHex(item.id)) ?? 0) + 1)
+        after = page.through
+        if (page.complete) break
       }
       inboxes.push({ person, ids })
     }

@@ -111,7 +111,7 @@ describe('a log that ends in damage', () => {
       const running = await startTestGateway({ ...values, data: { directory: data } })
       try {
         await running.gateway.store.probe()
-        const items = await running.gateway.store.inbox({
+        const { items } = await running.gateway.store.inbox({
           wallet,
           after: 0,
           limit: 1_000,

@@ -256,7 +256,7 @@ function remainders({ gateways }: World): string[] {
 function inboxOf({ store }: WorldGateway, wallet: string): string[] {
   return store
     .peek('inbox', { wallet, after: 0, limit: 10_000, conversation: null })
-    .map(({ id }) => toHex(id))
+    .items.map(({ id }) => toHex(id))
 }
 
 const short = (id: string) => id.slice(-6)

@@ -98,7 +98,7 @@ async function pages(count: number) {
   let items = 0
   const read = async (number: number) => {
     const wallet = walletOf((Math.imul(number, 0x9e3779b1) >>> 0) % wallets)
-    items += (await opened().inbox({ wallet, after: 0, limit: PAGE, conversation: null })).length
+    items += (await opened().inbox({ wallet, after: 0, limit: PAGE, conversation: null })).items.length
   }
   for (let number = 0; number < count / 4; number++) await read(count + number)
   items = 0

@@ -15,18 +15,11 @@ import {
   SESSION,
   STORE,
 } from '../documentation.ts'
-import { encodeInboxItem, hex } from '../encode.ts'
+import { encodeInboxItem } from '../encode.ts'
 import { HttpError } from '../errors.ts'
 import { readInboxPage } from '../inbox-page.ts'
 import { receiptsSchema } from '../receipts.ts'
-import {
-  cursorSchema,
-  idSchema,
-  inboxItemSchema,
-  limitSchema,
-  timeSchema,
-  walletKeySchema,
-} from '../schemas.ts'
+import { cursorSchema, idSchema, inboxItemSchema, limitSchema, typeFilterSchema } from '../schemas.ts'
 import { authenticated, maybeAuthenticated } from '../session.ts'
 import { serveSocket } from '../socket.ts'
 import { serveEvents } from '../sse.ts'
@@ -36,61 +29,41 @@ const getInbox = createRoute({
   path: '/v1/inbox',
   operationId: 'listInbox',
   tags: ['Inbox'],
-  summary: 'One page of the inbox, oldest first',
-  description:
-    'Holds each envelope once, over whichever networks it came, sent ones included. `next` is where the next page begins, and where a stream goes on; keep asking until `items` is empty. A page of large envelopes ends before `limit`.',
+  summary: 'One page of the inbox',
+  description: [
+    'Holds each envelope once, over whichever networks it came, sent ones included. What the wallet denied is left out, unless `conversation` asks for it.',
+    '',
+    '`order=oldest`, the default: from `after` on. `next` is where the next page begins, and where a stream goes on; keep asking until `items` is empty and `complete`. `order=newest`: backwards from `before`; `next` is null at the beginning of the inbox. Pages neither skip nor repeat what arrives meanwhile.',
+    '',
+    'A page of large envelopes, or with a filter that few pass, ends before `limit`, and may be empty though it is not the last.',
+  ].join('\n'),
   security: needsSession,
   middleware: [authenticated],
   request: {
     query: z.strictObject({
-      after: cursorSchema.max(64).optional(),
+      order: z.enum(['oldest', 'newest']).default('oldest'),
+      after: cursorSchema.max(64).optional().openapi({ description: 'With `oldest`.' }),
+      before: cursorSchema.max(64).optional().openapi({ description: 'With `newest`.' }),
       limit: limitSchema(50, 200),
       conversation: idSchema.optional(),
+      type: typeFilterSchema.optional(),
+      from: z.string().max(128).optional().openapi({
+        description: 'Sender: wallet key, CAIP-10 account or EVM address.',
+      }),
     }),
   },
   responses: {
     200: {
       description: 'The page.',
-      content: jsonContent(z.object({ items: z.array(inboxItemSchema), next: cursorSchema })),
-    },
-    ...refusals(...SESSION, ...STORE, ...codesOf('cursor-'), 'request-invalid'),
-  },
-})
-
-const getConversations = createRoute({
-  method: 'get',
-  path: '/v1/conversations',
-  operationId: 'listConversations',
-  tags: ['Inbox'],
-  summary: 'Conversations, the one with the latest item first',
-  security: needsSession,
-  middleware: [authenticated],
-  request: {
-    query: z.strictObject({
-      before: cursorSchema.max(64).optional().openapi({ description: '`next` of the page before.' }),
-      limit: limitSchema(50, 200),
-    }),
-  },
-  responses: {
-    200: {
-      description: 'The page. `next` is null on the last one.',
       content: jsonContent(
         z.object({
-          conversations: z.array(
-            z.object({
-              conversation: idSchema,
-              from: walletKeySchema.openapi({ description: 'Sender of the last item.' }),
-              items: z.number().int(),
-              lastId: idSchema,
-              lastAt: timeSchema,
-              lastCursor: cursorSchema,
-            }),
-          ),
+          items: z.array(inboxItemSchema),
           next: cursorSchema.nullable(),
+          complete: z.boolean().openapi({ description: 'There was nothing more when it was asked for.' }),
         }),
       ),
     },
-    ...refusals(...SESSION, ...STORE, ...codesOf('cursor-'), 'request-invalid'),
+    ...refusals(...SESSION, ...STORE, ...codesOf('cursor-', 'account-', 'identity-'), 'request-invalid'),
   },
 })
 
@@ -105,6 +78,7 @@ const getStream = createRoute({
     '',
     '- `ready` `{recovered, cursor}` comes first. `recovered: false`: the cursor could not be resumed; read the inbox anew (`GET /v1/inbox`), the stream goes on from `cursor`, which is now.',
     '- `envelope`: an inbox item. `id:` is its cursor.',
+    '- `conversation` `{conversation, consent, muted, unread, readThrough}`: as it now is, after the wallet read in it or chose for it, on whichever device. It has no `id`, and is not sent again: read `GET /v1/conversations` after a gap.',
     '- `shutdown`: the gateway goes down; connect again after `retry` milliseconds.',
     '- `ended` `{code}`: the session has ended; sign in again.',
     '',
@@ -151,6 +125,7 @@ const getSocket = createRoute({
     '| 31 refused | gateway | `{code, status, title, detail, fix}` |',
     '| 32 item | gateway | an inbox item with `wallet` |',
     '| 33 ended | gateway | `{wallet, code}` |',
+    '| 34 conversation | gateway | `{wallet, conversation, consent, muted, unread, readThrough}`: as it now is |',
     '',
     'With an `Authorization` header the wallet of that session is attached at once (answered with requestId 0), from the cursor `after`; browsers attach with kind 1. Submissions are answered in the order in which they are done. The gateway stops reading while too many are under way, and closes with 1013 when too much waits for a slow reader: connect again and attach with the last cursors. 1001: it shuts down; 4000: no wallet was attached for too long.',
   ].join('\n'),
@@ -182,47 +157,39 @@ const postReceipts = createRoute({
 
 export function registerInbox(app: App): void {
   app.openapi(getInbox, async (context) => {
-    const { after, limit, conversation } = context.req.valid('query')
-    const { store, cursors: source } = context.get('services')
+    const { order, after, before, limit, conversation, type, from } = context.req.valid('query')
+    const { store, cursors: source, identity } = context.get('services')
     const { wallet } = sessionOf(context)
+    const misplaced = order === 'newest' ? after : before
+    if (misplaced !== undefined) {
+      throw new HttpError('request-invalid', '`after` goes with oldest first, `before` with newest first')
+    }
     const cursors = await source.load()
-    const from = after === undefined ? 0 : cursors.decode(after)
+    const cursor = order === 'newest' ? before : after
+    const sender = from === undefined ? undefined : await identity.findWallet(from)
     const { last } = await store.inboxBounds(wallet)
-    if (from === null || from > last)
+    const start = order === 'newest' ? last + 1 : 0
+    const place = cursor === undefined ? start : cursors.decode(cursor)
+    if (place === null || (cursor !== undefined && place > last))
       throw new HttpError('cursor-expired', 'The cursor belongs to another store')
-    const { items, last: complete } = await readInboxPage(store, {
+    const { items, through, complete } = await readInboxPage(store, {
       wallet,
-      after: from,
+      order,
+      after: place,
       limit,
       conversation: conversation ? fromHex(conversation) : null,
+      ...(type === undefined ? {} : { contentType: type }),
+      ...(sender === undefined ? {} : { from: sender }),
     })
     // The last page has seen everything that was there when it was asked for.
-    const newest = items.at(-1)?.seq ?? 0
-    const next = complete ? Math.max(last, newest) : newest
+    const end = order === 'newest' ? null : Math.max(last, through)
+    const next = complete ? end : through
     return context.json(
-      { items: items.map((item) => encodeInboxItem(item, cursors)), next: cursors.encode(next) },
-      200,
-    )
-  })
-
-  app.openapi(getConversations, async (context) => {
-    const { store, cursors: source } = context.get('services')
-    const { before, limit } = context.req.valid('query')
-    const cursors = await source.load()
-    const place = before === undefined ? null : cursors.decode(before)
-    if (before !== undefined && place === null)
-      throw new HttpError('cursor-expired', 'The cursor belongs to another store')
-    const list = await store.conversations({ wallet: sessionOf(context).wallet, limit, before: place })
-    const conversations = list.map(({ conversation, from, items, lastId, lastAt, lastSeq }) => ({
-      conversation: hex(conversation),
-      from,
-      items,
-      lastId: hex(lastId),
-      lastAt,
-      lastCursor: cursors.encode(lastSeq),
-    }))
-    return context.json(
-      { conversations, next: list.length === limit ? conversations.at(-1)!.lastCursor : null },
+      {
+        items: items.map((item) => encodeInboxItem(item, cursors)),
+        next: next === null ? null : cursors.encode(next),
+        complete,
+      },
       200,
     )
   })

@@ -1,6 +1,7 @@
 import type { App } from '../context.ts'
 import { registerAdmin } from './admin.ts'
 import { registerAuth } from './auth.ts'
+import { registerConversations } from './conversations.ts'
 import { registerEnrolments } from './enrolments.ts'
 import { registerEnvelopes } from './envelopes.ts'
 import { registerGateway } from './gateway.ts'
@@ -29,6 +30,7 @@ export function registerRoutes(app: App): void {
   registerEnvelopes(app)
   registerRouteExplanations(app)
   registerInbox(app)
+  registerConversations(app)
   registerEnrolments(app)
   registerMirrors(app)
   registerWebhooks(app)

@@ -313,7 +313,8 @@ async function startGateway(
       await prove(person, 'revoke')
     },
     submit: (person, sealed) => relay.submit({ sealed, via: 'http', submitter: person.wallet }),
-    inbox: ({ wallet }) => store.inbox({ wallet, after: 0, limit: 10_000, conversation: null }),
+    inbox: async ({ wallet }) =>
+      (await store.inbox({ wallet, after: 0, limit: 10_000, conversation: null })).items,
     deliveries: (id) => store.deliveriesOf(id),
     async delivery(id, network) {
       const found = (await store.deliveriesOf(id)).filter((delivery) => delivery.network === network)

@@ -1,5 +1,6 @@
 import type { Database } from './database.ts'
-import type { Generation } from './recent.ts'
+import { mergeMarks, mergeTypes } from './marks.ts'
+import type { Generation, RecentItem } from './recent.ts'
 
 /** Bytes of an id by which it is indexed: few enough for an exact number, and to keep the index small. */
 const PREFIX_BYTES = 6
@@ -11,17 +12,14 @@ export function prefixOf(id: Uint8Array): number {
   return prefix
 }
 
-interface ItemRow {
+interface ItemRow extends RecentItem {
   walletId: number
-  seq: number
-  conversationId: number
-  sent: boolean
 }
 
 interface HeadRow {
   walletId: number
   conversationId: number
-  seqs: number[]
+  items: RecentItem[]
 }
 
 /**
@@ -43,11 +41,11 @@ export class IndexRows {
     for (const walletId of generation.wallets.sort((one, other) => one - other)) {
       const heads = new Map<number, HeadRow>()
       for (const item of generation.items(walletId)) {
-        const { seq, conversationId } = item
+        const { conversationId } = item
         this.#items.push({ walletId, ...item })
         const head = heads.get(conversationId)
-        if (head === undefined) heads.set(conversationId, { walletId, conversationId, seqs: [seq] })
-        else head.seqs.push(seq)
+        if (head === undefined) heads.set(conversationId, { walletId, conversationId, items: [item] })
+        else head.items.push(item)
       }
       this.#heads.push(...heads.values())
     }
@@ -65,13 +63,17 @@ export class IndexRows {
     }
     const item = this.#items[place - this.#ids.length]
     if (item) {
-      const { walletId, seq, conversationId, sent } = item
+      const { walletId, seq, conversationId, sent, facts } = item
       database.run(
-        'INSERT OR IGNORE INTO inbox (wallet_id, seq, conversation_id, sent) VALUES (?, ?, ?, ?)',
+        `INSERT OR IGNORE INTO inbox (wallet_id, seq, conversation_id, sent, from_id, content_type, notable)
+         VALUES (?, ?, ?, ?, ?, ?, ?)`,
         walletId,
         seq,
         conversationId,
         sent ? 1 : 0,
+        facts.fromId,
+        facts.contentType,
+        facts.notable ? 1 : 0,
       )
       return
     }
@@ -80,20 +82,34 @@ export class IndexRows {
   }
 }
 
+/** What is counted of a conversation already. */
+interface Counted {
+  lastSeq: number
+  marks: string
+  types: string
+}
+
 /** Items up to the head's last one are counted in it already. */
-function writeHead(database: Database, { walletId, conversationId, seqs }: HeadRow): void {
-  const sql =
-    'SELECT last_seq AS lastSeq FROM inbox_conversations WHERE wallet_id = ? AND conversation_id = ?'
-  const counted = database.row<{ lastSeq: number }>(sql, walletId, conversationId)?.lastSeq ?? 0
-  const later = seqs.filter((seq) => seq > counted)
+function writeHead(database: Database, { walletId, conversationId, items }: HeadRow): void {
+  const counted = database.row<Counted>(
+    'SELECT last_seq AS lastSeq, marks, types FROM inbox_conversations WHERE wallet_id = ? AND conversation_id = ?',
+    walletId,
+    conversationId,
+  ) ?? { lastSeq: 0, marks: '', types: '' }
+  const later = items.filter(({ seq }) => seq > counted.lastSeq)
   const last = later.at(-1)
   if (last === undefined) return
   database.run(
-    `INSERT INTO inbox_conversations (wallet_id, conversation_id, last_seq, items) VALUES (?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq, items = items + excluded.items`,
+    `INSERT INTO inbox_conversations (wallet_id, conversation_id, last_seq, items, marks, types, answered)
+     VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq, items = items + excluded.items, marks = excluded.marks,
+       types = excluded.types, answered = max(answered, excluded.answered)`,
     walletId,
     conversationId,
-    last,
+    last.seq,
     later.length,
+    mergeMarks(counted.marks, later),
+    mergeTypes(counted.types, later),
+    later.some(({ sent }) => sent) ? 1 : 0,
   )
 }

@@ -5,7 +5,8 @@ import { acceptRecord, bytesOf, walletOf } from '../testing/records.ts'
 import { openStore, temporaryFolder } from '../testing/stores.ts'
 import { runGroup } from './group.ts'
 import { openDatabase } from './open.ts'
-import { conversations, inbox } from './operations/envelopes.ts'
+import { conversations } from './operations/conversations.ts'
+import { inbox } from './operations/inbox.ts'
 
 const WALLETS = ['a', 'b', 'c'].map(walletOf)
 const MOMENT = { at: 3_000, monotonic: 30 }

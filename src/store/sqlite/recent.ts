@@ -12,6 +12,34 @@ export interface RecentEnvelope {
   id: Uint8Array
   conversationId: number
   holders: Holder[]
+  facts: ItemFacts
+}
+
+/** What inbox items of an envelope are filtered and counted by, and what conversations show of it. */
+export interface ItemFacts {
+  fromId: number
+  contentType: string
+  /** Where it came from, and its mode: `via/mode`. */
+  mark: string
+  /** An unread one counts. */
+  notable: boolean
+}
+
+/** What does not count as unread: it says something about messages, and is none. */
+const NOT_NOTABLE = /^(xmtp\.org\/readReceipt|causeway\/wake):/
+/** Bit of the flags: not kept by networks that have a choice, e.g. typing. */
+const EPHEMERAL = 1
+
+export function factsOf(envelope: {
+  fromId: number
+  contentType: string
+  via: string
+  mode: string
+  flags: number
+}): ItemFacts {
+  const { fromId, contentType, via, mode, flags } = envelope
+  const notable = (flags & EPHEMERAL) === 0 && !NOT_NOTABLE.test(contentType)
+  return { fromId, contentType, mark: `${via}/${mode}`, notable }
 }
 
 /** A wallet in whose inbox an envelope is; `sent`: as the sender's own copy. */
@@ -34,14 +62,15 @@ export interface RecentItem {
   seq: number
   conversationId: number
   sent: boolean
+  facts: ItemFacts
 }
 
 /** A conversation as the items that stand in no index yet show it. */
 export interface RecentConversation {
   conversationId: number
   lastSeq: number
-  /** Its items, oldest first. */
-  seqs: number[]
+  /** Oldest first. */
+  items: RecentItem[]
 }
 
 /** Where the bookkeeping stands, to go back to when a transaction is undone. */
@@ -80,17 +109,16 @@ export class RecentEnvelopes {
   load(): void {
     const totals = this.#database.row<{ through: number }>('SELECT indexed_through AS through FROM totals')
     this.#indexedThrough = totals?.through ?? 0
-    const rows = this.#database.rows<{
-      seq: number
-      id: Uint8Array
-      conversationId: number
-      holders: string
-    }>(
-      'SELECT seq, id, conversation_id AS conversationId, holders FROM envelopes WHERE seq > ? ORDER BY seq',
+    const rows = this.#database.each<
+      Parameters<typeof factsOf>[0] & { seq: number; id: Uint8Array; conversationId: number; holders: string }
+    >(
+      `SELECT seq, id, conversation_id AS conversationId, holders, from_id AS fromId, content_type AS contentType, via, mode,
+         flags
+       FROM envelopes WHERE seq > ? ORDER BY seq`,
       this.#indexedThrough,
     )
-    for (const { holders, ...row } of rows) {
-      this.#gathering.add({ ...row, holders: decodeHolders(holders) })
+    for (const { seq, id, conversationId, holders, ...row } of rows) {
+      this.#gathering.add({ seq, id, conversationId, holders: decodeHolders(holders), facts: factsOf(row) })
     }
     this.settle()
   }
@@ -125,7 +153,7 @@ export class RecentEnvelopes {
     const byId = Map.groupBy(this.items(walletId), (item) => item.conversationId)
     return [...byId]
       .map(([conversationId, items]) => {
-        return { conversationId, lastSeq: items.at(-1)?.seq ?? 0, seqs: items.map(({ seq }) => seq) }
+        return { conversationId, lastSeq: items.at(-1)?.seq ?? 0, items }
       })
       .sort((one, other) => other.lastSeq - one.lastSeq)
   }
@@ -220,17 +248,17 @@ export class Generation {
     return this.#byWallet.get(walletId) ?? []
   }
 
-  add({ seq, id, conversationId, holders }: RecentEnvelope): void {
-    this.#add({ seq, name: textOf(id), prefix: prefixOf(id), conversationId, holders })
+  add({ id, ...envelope }: RecentEnvelope): void {
+    this.#add({ name: textOf(id), prefix: prefixOf(id), ...envelope })
   }
 
   #add(envelope: NamedEnvelope): void {
-    const { seq, name, conversationId, holders } = envelope
+    const { seq, name, conversationId, holders, facts } = envelope
     this.#envelopes.push(envelope)
     this.byId.set(name, seq)
     for (const { walletId, sent } of holders) {
       const items = this.#byWallet.get(walletId)
-      const item = { seq, conversationId, sent }
+      const item = { seq, conversationId, sent, facts }
       if (items === undefined) this.#byWallet.set(walletId, [item])
       else items.push(item)
     }

@@ -109,6 +109,12 @@ export function createSqliteStore(options: SqliteStoreOptions): SqliteStore {
     inbox: (query) => writer.call('inbox', query),
     inboxBounds: () => writer.call('inboxBounds', null),
     conversations: (query) => writer.call('conversations', query),
+    conversation: (wallet, conversation) => writer.call('conversation', { wallet, conversation }),
+    markRead: (mark) => writer.call('markRead', mark),
+    chooseConversation: (choice) => writer.call('chooseConversation', choice),
+    consentOf: (wallet, conversation) => writer.call('consentOf', { wallet, conversation }),
+    putInboxSettings: (wallet, settings) => writer.call('putInboxSettings', { wallet, settings }),
+    inboxRules: (wallet) => writer.call('inboxRules', wallet),
 
     openDeliveries: (query) => writer.call('openDeliveries', query),
     addDeliveries: (input) => writer.call('addDeliveries', input),

@@ -96,6 +96,8 @@ describe('an alias that claims its message', () => {
     const second = await store.accept(acceptRecord('second', { alias }))
     expect(second).toMatchObject({ outcome: 'duplicate', seq: first.seq })
     expect(await store.isTaken(acceptRecord('second').id)).toBe(false)
-    expect(await store.inbox({ wallet: bob, after: 0, limit: 10, conversation: null })).toHaveLength(1)
+    expect((await store.inbox({ wallet: bob, after: 0, limit: 10, conversation: null })).items).toHaveLength(
+      1,
+    )
   })
 })

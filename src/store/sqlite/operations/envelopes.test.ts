@@ -48,7 +48,7 @@ describe('accept', () => {
     expect(await store.accept(again)).toEqual({ ...first, outcome: 'duplicate' })
     expect(await store.envelopeOfRemote('trtc', '17')).toEqual(again.id)
     expect((await store.getEnvelope(again.id))?.bytes).toEqual(acceptRecord('one').bytes)
-    expect(await store.inbox({ wallet: carol, after: 0, limit: 10, conversation: null })).toEqual([])
+    expect((await store.inbox({ wallet: carol, after: 0, limit: 10, conversation: null })).items).toEqual([])
     expect(await store.journey(again.id)).toHaveLength(2)
     expect(await store.statistics()).toMatchObject({ envelopes: 1 })
   })
@@ -85,7 +85,9 @@ describe('accept', () => {
     expect(accepted).toHaveLength(100)
     expect(new Set(accepted.map((result) => result.seq)).size).toBe(100)
     expect(new Set(results.map((result) => result.seq)).size).toBe(100)
-    expect(await store.inbox({ wallet: bob, after: 0, limit: 1_000, conversation: null })).toHaveLength(100)
+    expect(
+      (await store.inbox({ wallet: bob, after: 0, limit: 1_000, conversation: null })).items,
+    ).toHaveLength(100)
     const aliased = await Promise.all(
       records.map((_, index) => store.envelopeOfRemote('waku', `copy ${index}`)),
     )
@@ -104,7 +106,9 @@ describe('accept', () => {
     ]
     const { id } = acceptRecord('note', { inbox })
     await store.accept(acceptRecord('note', { inbox }))
-    expect(await store.inbox({ wallet: alice, after: 0, limit: 10, conversation: null })).toHaveLength(1)
+    expect(
+      (await store.inbox({ wallet: alice, after: 0, limit: 10, conversation: null })).items,
+    ).toHaveLength(1)
     expect((await store.getEnvelope(id))?.wallets).toEqual([alice])
   })
 
@@ -125,7 +129,7 @@ describe('inbox', () => {
     const { seq } = await store.accept(record)
     const { id, mode, from, conversation, contentType, flags, created, receivedAt, via, bytes, certificate } =
       record
-    expect(await store.inbox({ wallet: alice, after: 0, limit: 10, conversation: null })).toEqual([
+    expect((await store.inbox({ wallet: alice, after: 0, limit: 10, conversation: null })).items).toEqual([
       {
         seq,
         id,
@@ -163,7 +167,7 @@ describe('inbox', () => {
           const arrivals: Promise<number | null>[] = []
           const page = async (limit: number) => {
             const after = read.at(-1)?.seq ?? 0
-            const items = await store.inbox({ wallet: reader, after, limit, conversation })
+            const { items } = await store.inbox({ wallet: reader, after, limit, conversation })
             read.push(...items)
             return items.length
           }
@@ -215,16 +219,23 @@ describe('conversations', () => {
       }
     }
     const first = await store.conversations({ wallet: bob, limit: 3, before: null })
-    const second = await store.conversations({ wallet: bob, limit: 3, before: first.at(-1)?.lastSeq ?? 0 })
-    expect([...first, ...second].map((summary) => summary.from)).toEqual([...peers].reverse())
-    expect(first[0]).toEqual({
+    const second = await store.conversations({ wallet: bob, limit: 3, before: first.next })
+    const all = [...first.conversations, ...second.conversations]
+    expect(all.map((summary) => summary.last.from)).toEqual([...peers].reverse())
+    expect(second.next).toBe(null)
+    expect(all[0]).toMatchObject({
       conversation: bytesOf(peers[4]!),
-      from: peers[4],
-      lastSeq: 10,
-      lastId: acceptRecord('1 4').id,
-      lastAt: 2_014,
+      last: { from: peers[4], seq: 10, id: acceptRecord('1 4').id, receivedAt: 2_014 },
       items: 2,
+      unread: 2,
+      readThrough: 0,
+      consent: 'unknown',
+      muted: false,
+      marks: [{ via: 'http', mode: 'sealed' }],
     })
-    expect(await store.conversations({ wallet: carol, limit: 3, before: null })).toEqual([])
+    expect(await store.conversations({ wallet: carol, limit: 3, before: null })).toEqual({
+      conversations: [],
+      next: null,
+    })
   })
 })

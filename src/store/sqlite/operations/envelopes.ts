@@ -1,17 +1,14 @@
-/** Accepting envelopes, and reading them as envelopes, as an inbox and as conversations. */
+/** Accepting envelopes, and reading them. */
 import type {
   AcceptRecord,
   AcceptResult,
-  ConversationSummary,
   Delivery,
-  InboxItem,
-  InboxQuery,
   MoreDeliveries,
   NewDelivery,
   StoredEnvelope,
 } from '../../port.ts'
 import type { Database } from '../database.ts'
-import { encodeHolders, type Holder } from '../recent.ts'
+import { encodeHolders, factsOf, type Holder } from '../recent.ts'
 import { notePair } from './adapters.ts'
 import { envelopeOfRemote, noteAlias } from './aliases.ts'
 import { deliveriesOf } from './deliveries.ts'
@@ -45,7 +42,7 @@ export function accept(database: Database, record: AcceptRecord, moment: Moment)
   }
   const seq = insertEnvelope(database, record, { fromId, conversationId, holders }, moment)
   const { id, conversation, receivedAt } = record
-  database.recent.add({ seq, id, conversationId, holders })
+  database.recent.add({ seq, id, conversationId, holders, facts: factsOf({ ...record, fromId }) })
   const home = { id, seq, mode: record.mode, conversation, fromId, receivedAt, firstPlace: 0 }
   return { outcome: 'accepted', seq, deliveries: insertDeliveries(database, record.deliveries, home, moment) }
 }
@@ -200,120 +197,7 @@ export function getEnvelope(database: Database, id: Uint8Array): StoredEnvelope 
   return { ...envelope, wallets: holders.map((holder) => holder.wallet) }
 }
 
-const inboxItems = (source: string, direction: string, condition: string) => `
-  SELECT e.seq, e.id, ${direction} AS direction, e.mode, w.wallet AS "from", c.conversation, e.content_type AS contentType,
-    e.flags, e.created, e.received_at AS receivedAt, e.via, e.bytes, e.certificate
-  FROM ${source}
-  JOIN wallets w ON w.id = e.from_id
-  JOIN conversations c ON c.id = e.conversation_id
-  WHERE ${condition}`
-
-const IN_ORDER = 'i.seq > ? AND i.seq <= ? ORDER BY i.seq LIMIT ?'
-const DIRECTION = `iif(i.sent, 'sent', 'received')`
-
-const ITEMS = inboxItems(
-  'inbox i JOIN envelopes e ON e.seq = i.seq',
-  DIRECTION,
-  `i.wallet_id = ? AND ${IN_ORDER}`,
-)
-
-/** The index is named since SQLite, left to itself, walks the wallet's whole inbox by its primary key. */
-const ITEMS_OF_CONVERSATION = inboxItems(
-  'inbox i INDEXED BY inbox_by_conversation JOIN envelopes e ON e.seq = i.seq',
-  DIRECTION,
-  `i.wallet_id = ? AND i.conversation_id = ? AND ${IN_ORDER}`,
-)
-
-const RECENT_ITEM = inboxItems('envelopes e', '?', 'e.seq = ?')
-
-export function inbox(database: Database, query: InboxQuery): InboxItem[] {
-  const { limit, maxBytes = Number.POSITIVE_INFINITY } = query
-  const page: InboxItem[] = []
-  let bytes = 0
-  for (const item of inboxFrom(database, query)) {
-    if (page.length === limit) break
-    page.push(item)
-    bytes += item.bytes.length
-    if (bytes >= maxBytes) break
-  }
-  return page
-}
-
-/** Items in their order: those that are indexed, then the recent ones. */
-function* inboxFrom(
-  database: Database,
-  { wallet, after, limit, conversation }: InboxQuery,
-): Generator<InboxItem, void> {
-  const { recent } = database
-  const walletId = database.findWallet(wallet)
-  const conversationId = conversation === null ? null : database.findConversation(conversation)
-  if (walletId === null || (conversation !== null && conversationId === null)) return
-  const place = [after, recent.indexedThrough, limit]
-  yield* conversationId === null
-    ? database.each<InboxItem>(ITEMS, walletId, ...place)
-    : database.each<InboxItem>(ITEMS_OF_CONVERSATION, walletId, conversationId, ...place)
-  for (const item of recent.items(walletId)) {
-    if (item.seq <= after || (conversationId !== null && item.conversationId !== conversationId)) continue
-    const row = database.row<InboxItem>(RECENT_ITEM, item.sent ? 'sent' : 'received', item.seq)
-    if (row !== null) yield row
-  }
-}
-
-/** Of the whole store: pruning does not tell wallets apart, so one pair of numbers serves all. */
-export function inboxBounds(database: Database): { first: number; last: number } {
-  const first = database.row<{ through: number }>('SELECT pruned_through AS through FROM totals')
-  return { first: (first?.through ?? 0) + 1, last: lastSeq(database) }
-}
-
 /** Highest seq ever given out, 0 for none. */
 export function lastSeq(database: Database): number {
   return database.row<{ seq: number }>(`SELECT seq FROM sqlite_sequence WHERE name = 'envelopes'`)?.seq ?? 0
-}
-
-const SUMMARY = (items: string, source: string, condition: string) => `
-  SELECT c.conversation, w.wallet AS "from", e.seq AS lastSeq, e.id AS lastId, e.received_at AS lastAt, ${items}
-  FROM ${source}
-  JOIN conversations c ON c.id = e.conversation_id
-  JOIN wallets w ON w.id = e.from_id
-  WHERE ${condition}`
-
-const HEADS = SUMMARY(
-  'h.items AS items, h.conversation_id AS conversationId',
-  'inbox_conversations h JOIN envelopes e ON e.seq = h.last_seq',
-  'h.wallet_id = ? AND h.last_seq < ? ORDER BY h.last_seq DESC',
-)
-
-const RECENT_HEAD = SUMMARY('? AS items', 'envelopes e', 'e.seq = ?')
-
-/** Those with recent items are the latest; of the others, their heads tell. */
-export function conversations(
-  database: Database,
-  { wallet, limit, before }: { wallet: string; limit: number; before: number | null },
-): ConversationSummary[] {
-  const walletId = database.findWallet(wallet)
-  if (walletId === null) return []
-  const end = before ?? Number.MAX_SAFE_INTEGER
-  const recent = database.recent.conversations(walletId)
-  const page: ConversationSummary[] = []
-  for (const { conversationId, lastSeq, seqs } of recent) {
-    if (page.length === limit) return page
-    if (lastSeq >= end) continue
-    const head = database.row<{ lastSeq: number; items: number }>(
-      'SELECT last_seq AS lastSeq, items FROM inbox_conversations WHERE wallet_id = ? AND conversation_id = ?',
-      walletId,
-      conversationId,
-    )
-    // Some of the recent ones may be counted already.
-    const uncounted = seqs.filter((seq) => seq > (head?.lastSeq ?? 0)).length
-    const summary = database.row<ConversationSummary>(RECENT_HEAD, (head?.items ?? 0) + uncounted, lastSeq)
-    if (summary !== null) page.push(summary)
-  }
-  const told = new Set(recent.map(({ conversationId }) => conversationId))
-  for (const { conversationId, ...summary } of database.each<
-    ConversationSummary & { conversationId: number }
-  >(HEADS, walletId, end)) {
-    if (page.length === limit) break
-    if (!told.has(conversationId)) page.push(summary)
-  }
-  return page
 }

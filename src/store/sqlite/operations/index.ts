@@ -1,15 +1,18 @@
 /** The table of operations: what the main thread may ask of the writer, by name. */
 import * as adapters from './adapters.ts'
 import * as aliases from './aliases.ts'
+import * as conversations from './conversations.ts'
 import * as deliveries from './deliveries.ts'
 import * as endpoints from './endpoints.ts'
 import * as enrolments from './enrolments.ts'
 import * as envelopes from './envelopes.ts'
 import * as identity from './identity.ts'
+import * as inbox from './inbox.ts'
 import * as journey from './journey.ts'
 import * as maintenance from './maintenance.ts'
 import * as mirrors from './mirrors.ts'
 import { erasing, reading, writing } from './operation.ts'
+import * as settings from './settings.ts'
 
 export const operations = {
   putChallenge: writing(identity.putChallenge),
@@ -34,9 +37,16 @@ export const operations = {
   mergeEnvelope: writing(envelopes.mergeEnvelope),
   isTaken: reading(envelopes.isTaken),
   getEnvelope: reading(envelopes.getEnvelope),
-  inbox: reading(envelopes.inbox),
-  inboxBounds: reading(envelopes.inboxBounds),
-  conversations: reading(envelopes.conversations),
+
+  inbox: reading(inbox.inbox),
+  inboxBounds: reading(inbox.inboxBounds),
+  conversations: reading(conversations.conversations),
+  conversation: reading(conversations.conversation),
+  markRead: writing(settings.markRead),
+  chooseConversation: writing(settings.chooseConversation),
+  consentOf: reading(settings.consentOf),
+  putInboxSettings: writing(settings.putInboxSettings),
+  inboxRules: reading(settings.inboxRules),
 
   putEnrolment: writing(enrolments.putEnrolment),
   completeEnrolment: erasing(enrolments.completeEnrolment),

@@ -46,11 +46,11 @@ describe('prune', () => {
     expect(await store.getEnvelope(id)).toBeNull()
     expect(await store.deliveriesOf(id)).toEqual([])
     expect(await store.journey(id)).toEqual([])
-    const items = await store.inbox({ wallet: bob, after: 0, limit: 10, conversation: null })
+    const { items } = await store.inbox({ wallet: bob, after: 0, limit: 10, conversation: null })
     expect(items.map((item) => item.id)).toEqual([acceptRecord('new').id])
-    expect(await store.conversations({ wallet: bob, limit: 10, before: null })).toMatchObject([
-      { items: 1, lastSeq: 2 },
-    ])
+    expect(await store.conversations({ wallet: bob, limit: 10, before: null })).toMatchObject({
+      conversations: [{ items: 1, last: { seq: 2 } }],
+    })
     expect(await store.statistics()).toMatchObject({
       envelopes: 1,
       deliveries: [
@@ -175,15 +175,15 @@ describe('prune', () => {
     expect(removed).toMatchObject({ envelopes: 0, wallets: 450, conversations: 450 })
     expect(await store.statistics()).toMatchObject({ wallets: 2 })
     const query = { after: 0, limit: 10, conversation: null }
-    expect(await store.inbox({ wallet: bob, ...query })).toMatchObject([{ from: alice }])
+    expect((await store.inbox({ wallet: bob, ...query })).items).toMatchObject([{ from: alice }])
     expect(await store.servedAmong([alice])).toEqual([alice])
 
     // One that comes back is another row, whatever the writer remembered.
     const [back] = strangers
     const inbox = [{ wallet: back!, direction: 'received' as const }]
     await store.accept(acceptRecord('again', { receivedAt: 3 * day, inbox }))
-    expect(await store.inbox({ wallet: back!, ...query })).toMatchObject([{ from: alice }])
-    expect(await store.inbox({ wallet: strangers[1]!, ...query })).toEqual([])
+    expect((await store.inbox({ wallet: back!, ...query })).items).toMatchObject([{ from: alice }])
+    expect((await store.inbox({ wallet: strangers[1]!, ...query })).items).toEqual([])
     expect(await store.prune({ ...limits, envelopesBefore: 9 * day })).toMatchObject({ envelopes: 1 })
     expect(await store.prune({ ...limits, envelopesBefore: 9 * day })).toMatchObject({ envelopes: 1 })
     expect(await store.statistics()).toMatchObject({ wallets: 1, envelopes: 0 })

@@ -41,6 +41,12 @@ const DELETIONS = {
     before: unusedBefore,
     sql: `DELETE FROM wallets WHERE id IN (SELECT id FROM wallets WHERE used_at < ? LIMIT ?)`,
   },
+  // Of those for which nothing was chosen: what they tell was read is gone by then.
+  conversation_settings: {
+    before: unusedBefore,
+    sql: `DELETE FROM conversation_settings WHERE (wallet_id, conversation) IN (SELECT wallet_id, conversation
+            FROM conversation_settings WHERE consent IS NULL AND muted = 0 AND updated_at < ? LIMIT ?)`,
+  },
   challenges: {
     before: ({ now }) => now,
     sql: 'DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at <= ? LIMIT ?)',
