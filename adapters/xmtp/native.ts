@@ -3,9 +3,8 @@ import type { Conversation, Conversations } from '@xmtp/node-bindings'
 import type { Client } from '@xmtp/node-sdk'
 
 /**
- * Adds the peer to a direct conversation that lacks it. When `createDm` fails half way, because the network went away or the
- * peer is not registered, it leaves a conversation behind that it later takes for the real one: everything sent there is
- * published, and read by nobody.
+ * Adds the peer to a direct conversation that lacks it, as a `createDm` that failed half way leaves it behind. Nothing else may
+ * sync the conversation meanwhile (`direct.ts`).
  */
 export async function addPeerToDm(client: Client<unknown>, inboxId: string): Promise<void> {
   const bindings = await import('@xmtp/node-bindings')
