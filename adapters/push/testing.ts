@@ -1,13 +1,13 @@
 /** Adapters and users for tests. */
 import { randomBytes } from 'node:crypto'
 import { Wallet } from 'ethers'
-import type { Adapter, AdapterStorage, SendIntent } from '../../src/adapter/index.ts'
+import type { Adapter, AdapterStorage, SendIntent, WalletSigner } from '../../src/adapter/index.ts'
 import { createRecordingContext, type RecordingContext } from '../../src/adapter/testing/context.ts'
 import { waitFor } from '../../src/adapter/testing/wait.ts'
 import { decodeText } from './carriage.ts'
 import definition from './index.ts'
 import type { PushSandbox } from './sandbox/index.ts'
-import { connectPushUser, type PushUser } from './sandbox/sdk-user.ts'
+import { connectPushUser, type PushUser, type PushUserOptions } from './sandbox/sdk-user.ts'
 
 export const neverAborted = new AbortController().signal
 
@@ -45,10 +45,13 @@ export async function startAdapter(
 }
 
 /** A user of the unmodified SDK. */
-export async function startUser(sandbox: PushSandbox): Promise<PushUser & { wallet: string }> {
+export async function startUser(
+  sandbox: PushSandbox,
+  options: Pick<PushUserOptions, 'acceptRequests'> = {},
+): Promise<PushUser & { wallet: string; signer: WalletSigner }> {
   const signer = Wallet.createRandom()
-  const user = await connectPushUser({ baseUrl: sandbox.addresses.rest ?? '', signer })
-  return Object.assign(user, { wallet: `eip155:*:${signer.address.toLowerCase()}` })
+  const user = await connectPushUser({ baseUrl: sandbox.addresses.rest ?? '', signer, ...options })
+  return Object.assign(user, { wallet: `eip155:*:${signer.address.toLowerCase()}`, signer })
 }
 
 export function framesOf(user: PushUser): Uint8Array[] {

@@ -12,6 +12,12 @@ import type { SentMessages } from './sent.ts'
 /** Failures that are the message's or its sender's own, and stay. */
 const lasting = new Set(['wallet-without-keys', 'key-unverified', 'key-reverted', 'sdk-failed'])
 
+/** Also a refusal for good, e.g. of the key of a group that the account is not in any more. */
+function isLasting({ code, status = 0 }: PushError): boolean {
+  const mayPass = status === 408 || status === 429 || status >= 500
+  return lasting.has(code) || (code === 'refused' && !mayPass)
+}
+
 /** What a message is: an ordinary one, an envelope of Causeway, or nothing that can be shown. */
 export type Reading =
   | { kind: 'native'; inbound: NativeInbound }
@@ -57,7 +63,7 @@ export function createNativeReader(parts: {
       const { object, reason } = await account.open(message, signal)
       return object ?? omit(message, reason ?? 'undecryptable')
     } catch (error) {
-      if (!(error instanceof PushError) || !lasting.has(error.code)) throw error
+      if (!(error instanceof PushError) || !isLasting(error)) throw error
       return omit(message, error.code)
     }
   }

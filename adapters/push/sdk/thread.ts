@@ -28,8 +28,14 @@ export interface SdkAccount {
   open(message: Record<string, unknown>, transport: Transport): Promise<Opened>
 }
 
+interface Outcome {
+  value: unknown
+  /** What a call failed with, though the SDK went on without it. */
+  failure: unknown
+}
+
 interface Pending {
-  promise: PromiseWithResolvers<unknown>
+  promise: PromiseWithResolvers<Outcome>
   transport: Transport
   /** What a call failed with, which says more than what the SDK makes of it. */
   failure: unknown
@@ -51,11 +57,11 @@ export function startSdkThread(): SdkThread {
 
   const post = (message: ToThread) => worker.postMessage(message)
 
-  function perform(account: string, task: Task, transport: Transport): Promise<unknown> {
+  function perform(account: string, task: Task, transport: Transport): Promise<Outcome> {
     if (ended.signal.aborted)
       return Promise.reject(new PushError('sdk-ended', 'The thread of the Push SDK ended'))
     const id = ++count
-    const promise = Promise.withResolvers<unknown>()
+    const promise = Promise.withResolvers<Outcome>()
     tasks.set(id, { promise, transport, failure: null })
     post({ type: 'task', id, account, task })
     return promise.promise
@@ -79,7 +85,7 @@ export function startSdkThread(): SdkThread {
     }
     const pending = tasks.get(message.id)
     tasks.delete(message.id)
-    if (message.type === 'done') pending?.promise.resolve(message.value)
+    if (message.type === 'done') pending?.promise.resolve({ value: message.value, failure: pending.failure })
     else
       pending?.promise.reject(
         pending.failure ?? new PushError('sdk-failed', `The Push SDK failed (${message.reason})`),
@@ -96,7 +102,7 @@ export function startSdkThread(): SdkThread {
   worker.on('exit', end)
 
   function account(name: string): SdkAccount {
-    const run = (task: Task, transport: Transport) => perform(name, task, transport)
+    const run = async (task: Task, transport: Transport) => (await perform(name, task, transport)).value
     return {
       async unlock(of, transport) {
         try {
@@ -118,7 +124,13 @@ export function startSdkThread(): SdkThread {
       async accept(from, transport) {
         await run({ kind: 'accept', from }, transport)
       },
-      open: async (message, transport) => (await run({ kind: 'open', message }, transport)) as Opened,
+      async open(message, transport) {
+        const { value, failure } = await perform(name, { kind: 'open', message }, transport)
+        const opened = value as Opened
+        // The SDK takes a key that it could not fetch for one that does not open the message.
+        if (opened.object === null && failure !== null) throw failure
+        return opened
+      },
     }
   }
 
