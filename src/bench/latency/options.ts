@@ -37,7 +37,7 @@ Options
   --sizes <list>      padded content in bytes, of ${PADDING_BUCKETS.join(', ')} (default ${DEFAULT_SIZE})
   --samples <n>       samples of each path and size (default 200; take 1000 for a p99 worth quoting)
   --warmup <n>        probes of each before them that are not counted (default 10)
-  --rate <n>          probes a second, all paths together (default 30)
+  --rate <n>          probes a second, all paths together (default 20: some three minutes)
   --delay <list>      delay before each delivery of a sandbox in ms: 40, or xmtp=60,waku=100 (default 0)
   --timeout <s>       a probe that has not arrived by then is lost (default 30)
   --seed <n>          of the order and of the sandboxes (default 1)
@@ -73,7 +73,7 @@ export function parseLatencyWords(words: string[]): LatencyRequest {
       sizes: list(values.sizes ?? String(DEFAULT_SIZE), 'sizes', PADDING_BUCKETS.map(String)).map(Number),
       samples: whole(values.samples ?? '200', 'samples', 1, 1_000_000),
       warmup: whole(values.warmup ?? '10', 'warmup', 0, 10_000),
-      rate: positive(values.rate ?? '30', 'rate', 10_000),
+      rate: positive(values.rate ?? '20', 'rate', 10_000),
       seed: whole(values.seed ?? '1', 'seed', 0, 2 ** 32 - 1),
       timeoutMs: positive(values.timeout ?? '30', 'timeout', 3_600) * 1000,
       delays: delaysOf(values.delay ?? '0', networks),

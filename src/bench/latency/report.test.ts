@@ -106,6 +106,16 @@ describe('figures', () => {
     expect(report.warnings.join()).toMatch(/too few samples/)
   })
 
+  test('a rate that is too high says so', () => {
+    const stalling = lines.map((line) =>
+      line.kind === 'sample' && line.cell === 'native:trtc:256'
+        ? { ...line, arrived: 5 + line.number * 100 }
+        : line,
+    )
+    expect(reportOf(run, stalling).warnings.join()).toMatch(/Lower --rate. Grew: TRTC, native\./)
+    expect(report.warnings.join()).not.toMatch(/Grew/)
+  })
+
   test('copies are duplicates, but for the first one of what was lost by then', () => {
     const id = 'gateway:xmtp>push:256'
     const copies = [copy(id, 0), copy(id, 0), copy(id, 5)]

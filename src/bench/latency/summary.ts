@@ -309,10 +309,28 @@ export function warningsOf(
     warnings.push(
       'Percentiles marked ≥ have too few samples for an upper bound: p99 takes 368 samples for any bound, and 1,000 for a useful one.',
     )
+  const growing = rows.filter(isGrowing)
+  if (growing.length > 0)
+    warnings.push(
+      `Latencies grew from the first quarter of the run to the last: the rate is above what an SDK or this machine manages, and the figures are of its queue. Lower --rate. Grew: ${growing.map(({ title }) => title).join(', ')}.`,
+    )
   const losing = rows.filter(({ lost, failed }) => lost + failed > 0)
   if (losing.length > 0)
     warnings.push(`Messages were lost or refused on: ${losing.map(({ title }) => title).join(', ')}.`)
   return warnings
+}
+
+const GROWTH = 4
+const GROWTH_MS = 250
+
+/** The last quarter of the run took several times as long as the first, or arrived no more. */
+function isGrowing({ series }: Row): boolean {
+  const quarter = Math.floor(series.length / 4)
+  if (quarter === 0) return false
+  const middle = (slices: Row['series']) =>
+    percentile(sorted(slices.map(([, median]) => median ?? Number.POSITIVE_INFINITY)), 0.5)
+  const [first, last] = [middle(series.slice(0, quarter)), middle(series.slice(-quarter))]
+  return last > GROWTH * first && last - first > GROWTH_MS
 }
 
 export function describeNetworks(
