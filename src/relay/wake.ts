@@ -73,7 +73,7 @@ export function createWaker({ networks, directory, live, clock, log }: WakerPart
 
   async function wake(wallet: string, network: string, facet: WakeFacet): Promise<void> {
     // It came back while it waited for its turn.
-    if (live.isWatched(wallet) || (await isNotified(wallet))) return
+    if (ended.signal.aborted || live.isWatched(wallet) || (await isNotified(wallet))) return
     const limits = { milliseconds: WAKE_WITHIN_MS, graceMs: OBEY_MS, signal: ended.signal }
     const seen = seenAt.get(wallet) ?? null
     const result = await withDeadline(clock, limits, (signal) => facet.wake(wallet, seen, signal))
