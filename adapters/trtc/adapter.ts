@@ -13,6 +13,7 @@ import { encodeMessage, MAX_FRAME_BYTES, messageNumbers } from './carriage.ts'
 import { regionOf, type TrtcConfig } from './config.ts'
 import { createConnection } from './connection.ts'
 import { createDoctor } from './doctor.ts'
+import { createEnrolments } from './enrolment/index.ts'
 import { missingAccountCodes } from './errors.ts'
 import { createHistory, remoteIdsOf } from './history.ts'
 import { createRestClient, type SendMessageRequest } from './rest.ts'
@@ -39,7 +40,13 @@ const capabilities: Capabilities = {
 export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): Adapter {
   const rest = createRestClient(config, context, (error) => connection.observe(error))
   const connection = createConnection(
-    context,
+    {
+      ...context,
+      state(report) {
+        context.state(report)
+        enrolments.connection(report)
+      },
+    },
     (signal) => rest.existingAccounts([config.adminUserId], signal),
     config.probeIntervalMs,
   )
@@ -55,6 +62,15 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
     return sender === intent.to.address ? config.adminUserId : sender
   }
 
+  const enrolments = createEnrolments({
+    config,
+    context,
+    rest,
+    accounts,
+    addressOf,
+    whileStarted,
+    connectionState: () => connection.state(),
+  })
   const history = createHistory({
     rest,
     clock: context.clock,
@@ -67,6 +83,8 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
     log: context.log,
     isOpen: () => !connection.lifetime().aborted,
     deliver: (inbound) => context.deliver(inbound),
+    natives: enrolments.intake,
+    lifetime: () => connection.lifetime(),
     isOwnTransaction: (transactionId) => sentAt.has(transactionId),
     presence(userId, isOnline) {
       online.delete(userId)
@@ -131,7 +149,10 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
 
   return {
     start: (signal) => connection.start(signal),
-    stop: () => connection.stop(),
+    async stop() {
+      enrolments.stop()
+      await connection.stop()
+    },
     capabilities: () => capabilities,
     send: (intent, signal) => whileStarted(signal, (either) => send(intent, either)),
     describe: () => ({
@@ -153,6 +174,7 @@ export function createTrtcAdapter(config: TrtcConfig, context: AdapterContext): 
         whileStarted(signal, (either) => accounts.ensure(requireUserId(endpoint.address), either)),
     },
     credentials: { issue: (endpoint, signal) => whileStarted(signal, (either) => issue(endpoint, either)) },
+    enrolment: enrolments,
     doctor: createDoctor({ config, rest, accounts, webhook, clock: context.clock }),
   }
 }

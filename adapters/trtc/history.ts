@@ -16,9 +16,9 @@ import type { RestClient, RoamingMessage } from './rest.ts'
 /** Messages asked for at once; the service caps an answer at 13 KB whatever is asked. */
 const PAGE_SIZE = 100
 /** How far back history is kept by every edition. */
-const RETENTION_MS = 7 * 86_400_000
+export const RETENTION_MS = 7 * 86_400_000
 /** Clocks of the gateway and the service may differ by this much unnoticed, in milliseconds. */
-const CLOCK_SKEW_MS = 120_000
+export const CLOCK_SKEW_MS = 120_000
 /** What the service dates later than this from now, in milliseconds, is not asked for. */
 const FUTURE_MS = 86_400_000
 /** The service's clock is followed back by this much at most, in milliseconds. */
@@ -26,7 +26,7 @@ const LARGEST_LAG_MS = 3_600_000
 /** Conversations that are read ahead while an earlier one is being consumed. */
 const READ_AHEAD = 8
 /** `MsgFlagBits` of a recalled message. */
-const RECALLED = 8
+export const RECALLED = 8
 
 export interface HistoryOptions {
   rest: RestClient
@@ -37,27 +37,24 @@ export interface HistoryOptions {
   firstAttemptAt(transactionId: string): number | null
 }
 
-/**
- * History by `openim/admin_getroammsg`. Messages of one pair come oldest first. Messages that the gateway sent itself
- * are among them, with their transaction id.
- *
- * A lost answer is resolved by `find`: MsgSeq and MsgRandom follow from the transaction id, so the message is recognised
- * if it arrived. Within 120 s a resend would also be dropped by the service; `find` is exact for as long as history is kept.
- */
-export function createHistory(options: HistoryOptions): HistoryFacet {
-  const { rest, clock } = options
+/** Reads the roaming history of a pair: all messages in a span of Unix milliseconds, newest first. */
+export type RoamingReader = (
+  owner: string,
+  peer: string,
+  since: number,
+  signal: AbortSignal,
+) => AsyncGenerator<RoamingMessage>
+
+export function createRoamingReader(
+  rest: Pick<RestClient, 'roamingMessages' | 'clockLagMs'>,
+  clock: Clock,
+): RoamingReader {
   /** The service may date messages by a clock behind ours, and what it dated so keeps its date after the clock is right. */
   function minTime(since: number): number {
     return Math.max(0, Math.floor((since - Math.min(rest.clockLagMs(), LARGEST_LAG_MS)) / 1000))
   }
 
-  /** All messages of a pair in a span of Unix milliseconds, newest first. */
-  async function* conversation(
-    owner: string,
-    peer: string,
-    since: number,
-    signal: AbortSignal,
-  ): AsyncGenerator<RoamingMessage> {
+  return async function* (owner, peer, since, signal) {
     let lastKey: string | null = null
     const followed = new Set<string>()
     for (;;) {
@@ -83,6 +80,18 @@ export function createHistory(options: HistoryOptions): HistoryFacet {
       followed.add(lastKey)
     }
   }
+}
+
+/**
+ * History by `openim/admin_getroammsg`. Messages of one pair come oldest first. Messages that the gateway sent itself
+ * are among them, with their transaction id.
+ *
+ * A lost answer is resolved by `find`: MsgSeq and MsgRandom follow from the transaction id, so the message is recognised
+ * if it arrived. Within 120 s a resend would also be dropped by the service; `find` is exact for as long as history is kept.
+ */
+export function createHistory(options: HistoryOptions): HistoryFacet {
+  const { rest, clock } = options
+  const conversation = createRoamingReader(rest, clock)
 
   /** Frames of a pair, oldest first. A pair without accounts has no history. */
   async function frames(owner: string, peer: string, since: number, signal: AbortSignal): Promise<Inbound[]> {

@@ -34,7 +34,8 @@ const MAX_ANSWER_BYTES = 8 * 1024 * 1024
 export const MAX_ACCOUNTS_PER_IMPORT = 100
 
 /** Body of `openim/sendmsg`. */
-export interface SendMessageRequest extends CarriedMessage {
+export interface SendMessageRequest extends Pick<CarriedMessage, 'CloudCustomData'> {
+  MsgBody: readonly { MsgType: string; MsgContent: object }[]
   From_Account: string
   To_Account: string
   MsgSeq: number
@@ -92,6 +93,14 @@ export type SentMessage = z.output<typeof sentSchema>
 export type RoamingMessage = z.output<typeof roamingMessageSchema>
 
 export interface RestClient {
+  /** One command, with retries and pace as all others. `schema` is of the answer. Rejects with `AdapterError`. */
+  call<Schema extends z.ZodType>(
+    command: string,
+    body: unknown,
+    schema: Schema,
+    effect: CallEffect,
+    signal: AbortSignal,
+  ): Promise<z.output<Schema>>
   /** Makes accounts; one that exists already is left as it is. Returns those that the service refused. */
   importAccounts(userIds: string[], signal: AbortSignal): Promise<string[]>
   /** The accounts among `userIds` (at most 100) that exist. */
@@ -233,6 +242,7 @@ export function createRestClient(
   }
 
   return {
+    call,
     async importAccounts(userIds, signal) {
       const [first, second] = userIds
       if (first === undefined) return []

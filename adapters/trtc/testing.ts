@@ -1,6 +1,9 @@
 /** What this adapter's network tests share: a gateway's side that is joined to a sandbox, and real clients. */
 import { randomBytes } from 'node:crypto'
+import { systemClock } from '../../src/adapter/clock.ts'
 import type { Adapter, AdapterContext, Clock, SendIntent, WebhookFacet } from '../../src/adapter/index.ts'
+import { createNativeIntake, type NativeIntake } from './enrolment/intake.ts'
+import { createNativeService } from './enrolment/service.ts'
 import definition from './index.ts'
 import { type ChatClient, connectChatClient } from './sandbox/chat-client.ts'
 import type { TrtcSandbox } from './sandbox/index.ts'
@@ -9,6 +12,18 @@ export const never = new AbortController().signal
 
 export const alice = `eip155:*:0x${'a1'.repeat(20)}`
 export const bob = `eip155:*:0x${'b2'.repeat(20)}`
+
+/** Hop mode of a gateway on which nobody has enrolled. */
+export const nobodyEnrolled: NativeIntake = createNativeIntake({
+  service: createNativeService({ call: () => Promise.reject(new Error('nothing is asked of the service')) }),
+  // biome-ignore lint/correctness/useYield: there is no history
+  async *roaming() {
+    throw new Error('nothing is asked of the service')
+  },
+  clock: systemClock,
+  members: () => [],
+  deliver: () => Promise.reject(new Error('nothing concerns anybody')),
+})
 
 export interface Joined<Context extends AdapterContext = AdapterContext> {
   adapter: Adapter

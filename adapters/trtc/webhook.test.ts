@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Inbound, WebhookRequest } from '../../src/adapter/index.ts'
 import { encodeMessage, messageNumbers } from './carriage.ts'
+import { never, nobodyEnrolled } from './testing.ts'
 import { createWebhook, webhookSignature } from './webhook.ts'
 
 const config = { sdkAppId: 1400000000, webhookToken: 'xxxxyyyy', webhookSecret: 'a-secret-part-of-the-path' }
@@ -51,6 +52,8 @@ beforeEach(() => {
       delivered.push(inbound)
       return { outcome: 'accepted', id: 'id' }
     },
+    natives: nobodyEnrolled,
+    lifetime: () => never,
     isOwnTransaction: (id) => own.has(id),
     presence: (userId, online) => presence.push([userId, online]),
     stale: (serviceTime) => stale.push(serviceTime),
@@ -243,7 +246,7 @@ describe('what is said', () => {
       { ...direct, SendMsgResult: 20006 },
       { ...direct, MsgBody: [{ MsgType: 'TIMTextElem', MsgContent: { Text: 'hello' } }] },
       { ...direct, MsgBody: undefined },
-      { CallbackCommand: 'C2C.CallbackAfterMsgReport', Report_Account: 'bob' },
+      { CallbackCommand: 'Sns.CallbackFriendAdd', From_Account: 'bob' },
       { CallbackCommand: 'constructor' },
     ]
     for (const body of other) expect(await handle(call(body))).toEqual(ok)

@@ -19,6 +19,7 @@ import type {
 } from '../../src/adapter/index.ts'
 import { decodeMessage } from './carriage.ts'
 import type { TrtcConfig } from './config.ts'
+import type { NativeIntake } from './enrolment/intake.ts'
 import { ownTransaction, remoteTimeOf } from './history.ts'
 
 /** Why a webhook was refused. */
@@ -48,6 +49,7 @@ const commandSchema = z.looseObject({ CallbackCommand: z.string() })
 
 const messageFields = {
   From_Account: z.string(),
+  MsgId: z.string().optional(),
   MsgTime: z.number(),
   MsgBody: z.unknown().optional(),
   CloudCustomData: z.unknown().optional(),
@@ -61,7 +63,27 @@ const directSchema = z.looseObject({
   /** 0: sent. The webhook also fires for messages that were refused. */
   SendMsgResult: z.number().default(0),
 })
-const groupSchema = z.looseObject({ ...messageFields, GroupId: z.string(), MsgSeq: z.number() })
+const groupSchema = z.looseObject({
+  ...messageFields,
+  GroupId: z.string(),
+  MsgSeq: z.number(),
+  Random: z.number().optional(),
+})
+const recallSchema = z.looseObject({
+  From_Account: z.string(),
+  To_Account: z.string(),
+  MsgKey: z.string().min(1),
+})
+const groupRecallSchema = z.looseObject({
+  GroupId: z.string(),
+  Operator_Account: z.string(),
+  MsgSeqList: z.array(z.looseObject({ MsgSeq: z.number() })).max(100),
+})
+const readSchema = z.looseObject({
+  Report_Account: z.string(),
+  Peer_Account: z.string(),
+  LastReadTime: z.number(),
+})
 const presenceSchema = z.looseObject({
   Info: z.looseObject({
     Action: z.string(),
@@ -72,8 +94,10 @@ const presenceSchema = z.looseObject({
 export interface WebhookStatistics {
   /** Calls answered with OK. */
   accepted: number
-  /** Messages that hold no frame of ours. */
+  /** Messages that hold no frame of ours, and are of no enrolled wallet. */
   ignored: number
+  /** Native messages of enrolled wallets, and what happened to them. */
+  natives: number
   /** Messages that came back to the gateway that sent them. */
   echoes: number
   refused: Partial<Record<WebhookCode, number>>
@@ -89,6 +113,10 @@ export interface WebhookOptions {
   isOpen(): boolean
   /** Resolves when the frame is durable. */
   deliver(inbound: Inbound): Promise<DeliverResult>
+  /** Hop mode's part. */
+  natives: NativeIntake
+  /** Ends with the adapter. */
+  lifetime(): AbortSignal
   /** Whether this process sent the transaction itself. */
   isOwnTransaction(transactionId: string): boolean
   presence(userId: string, online: boolean): void
@@ -117,6 +145,7 @@ export function createWebhook(options: WebhookOptions): WebhookFacet & { statist
   const statistics: WebhookStatistics = {
     accepted: 0,
     ignored: 0,
+    natives: 0,
     echoes: 0,
     refused: {},
     lastAcceptedAt: null,
@@ -160,10 +189,19 @@ export function createWebhook(options: WebhookOptions): WebhookFacet & { statist
     return { key: `${digest} ${requestTime} ${sign}`, until }
   }
 
-  async function takeMessage(inbound: Omit<Inbound, 'frame' | 'transactionId' | 'via'>, body: MessageBody) {
+  function countNative(concerns: boolean): void {
+    if (concerns) statistics.natives++
+    else statistics.ignored++
+  }
+
+  async function takeMessage(
+    inbound: Omit<Inbound, 'frame' | 'transactionId' | 'via'>,
+    body: MessageBody,
+    takeNative: () => Promise<boolean>,
+  ) {
     const carried = decodeMessage(body.MsgBody, body.CloudCustomData)
     if (!carried) {
-      statistics.ignored++
+      countNative(await takeNative())
       return
     }
     const transactionId = body.numbers ? ownTransaction(carried.transactionId, body.numbers) : null
@@ -186,6 +224,18 @@ export function createWebhook(options: WebhookOptions): WebhookFacet & { statist
           remoteTime: remoteTimeOf(message.MsgTime),
         },
         { ...message, numbers: platform === 'RESTAPI' ? message : null },
+        () =>
+          options.natives.direct({
+            from: message.From_Account,
+            to: message.To_Account,
+            key: message.MsgKey,
+            messageId: message.MsgId ?? null,
+            sequence: message.MsgSeq,
+            random: message.MsgRandom,
+            time: message.MsgTime,
+            body: message.MsgBody,
+            cloud: message.CloudCustomData,
+          }),
       )
     },
     'Group.CallbackAfterSendMsg': async (body) => {
@@ -198,7 +248,36 @@ export function createWebhook(options: WebhookOptions): WebhookFacet & { statist
           remoteTime: remoteTimeOf(message.MsgTime),
         },
         { ...message, numbers: null },
+        () =>
+          options.natives.group(
+            {
+              from: message.From_Account,
+              group: message.GroupId,
+              sequence: message.MsgSeq,
+              random: message.Random ?? null,
+              messageId: message.MsgId ?? null,
+              time: message.MsgTime,
+              body: message.MsgBody,
+              cloud: message.CloudCustomData,
+            },
+            options.lifetime(),
+          ),
       )
+    },
+    'C2C.CallbackAfterMsgWithDraw': async (body) => {
+      const { From_Account: from, To_Account: to, MsgKey: key } = parse(recallSchema, body)
+      countNative(await options.natives.recalled({ from, to, key }))
+    },
+    'Group.CallbackAfterRecallMsg': async (body) => {
+      const { GroupId: group, Operator_Account: by, MsgSeqList } = parse(groupRecallSchema, body)
+      const sequences = MsgSeqList.map(({ MsgSeq }) => MsgSeq)
+      countNative(await options.natives.recalledInGroup({ by, group, sequences }, options.lifetime()))
+    },
+    'C2C.CallbackAfterMsgReport': async (body, platform) => {
+      // What the gateway reports itself must not come back to it.
+      if (platform === 'RESTAPI') return
+      const { Report_Account: reader, Peer_Account: peer, LastReadTime: time } = parse(readSchema, body)
+      countNative(await options.natives.read({ reader, peer, time }))
     },
     'State.StateChange': async (body) => {
       const { Info } = parse(presenceSchema, body)

@@ -177,6 +177,8 @@ export interface NativeInbound {
   enrolment: string
   /** The network's own id of the message; the same when it comes again. */
   remoteId: string
+  /** Other names by which the network's messages refer to it, each of which may be a `reference` later. */
+  otherIds?: string[]
   conversation: NativeConversation
   from: NativeParty
   /** The wallet itself sent it, through this client or another one of its. */

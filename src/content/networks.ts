@@ -161,7 +161,7 @@ export const trtcContents = contents(
     ['TIMCustomElem `causeway/1`', 'dropped', 'a frame: taken as such'],
     ['several elements', 'converted', 'composite'],
     ['any other element', 'fallback', 'tencent.com/<element>:1.0'],
-    ['modified message', 'native', 'its new content, with `replaces`'],
+    ['modified message', 'dropped', 'no webhook tells of it'],
     ['recalled message', 'native', 'deleteMessage, with `replaces`'],
     ['messageReply in CloudCustomData', 'native', '`inReplyTo`'],
   ],

@@ -1,6 +1,6 @@
 /** Native messages of enrolled wallets, on their way into the inbox: re-sealed to the wallet's devices, signed by the gateway's own. */
 import { randomBytes } from 'node:crypto'
-import type { DeliverResult, NativeInbound } from '../adapter/index.ts'
+import type { DeliverResult, NativeInbound, NativeParty } from '../adapter/index.ts'
 import type { ActiveEnrolment } from '../enrolment/types.ts'
 import {
   commonSuite,
@@ -192,12 +192,35 @@ export function createNativeIntake(
       const earlier = await arrivals.known(network, { remoteId: nativeAlias(enrolment.id, inbound.remoteId) })
       return earlier ?? { outcome: 'duplicate', id: toHex(id) }
     }
+    for (const other of inbound.otherIds ?? []) {
+      await store.addAlias(network, nativeAlias(enrolment.id, other), id, moment.receivedAt)
+    }
     const stored = { ...record, seq: result.seq, wallets: [enrolment.wallet] }
     frames.remember(stored)
     publishItems(live, stored, header.to, { verdict })
     outbox.offer(result.deliveries)
     await receipts.hear(network, enrolment, inbound)
     return { outcome: 'accepted', id: toHex(id) }
+  }
+
+  /**
+   * Where a network names no wallet, the address map does, for wallets whose address follows from the wallet: one that was chosen
+   * could be somebody else's.
+   */
+  async function named(network: string, party: NativeParty): Promise<NativeParty> {
+    if (party.wallet !== null) return party
+    const identity = context.networks.get(network)?.adapter.identity
+    const wallets = (await store.walletsAt(network, party.address)).filter(
+      (wallet) => identity?.addressOf(wallet) === party.address,
+    )
+    return wallets.length === 1 ? { ...party, wallet: wallets[0]! } : party
+  }
+
+  async function withNames(network: string, inbound: NativeInbound): Promise<NativeInbound> {
+    const { conversation } = inbound
+    const peer = conversation.peer && (await named(network, conversation.peer))
+    const from = await named(network, inbound.from)
+    return { ...inbound, from, conversation: { ...conversation, peer } }
   }
 
   async function hearOne(network: string, inbound: NativeInbound): Promise<DeliverResult> {
@@ -209,7 +232,7 @@ export function createNativeIntake(
       return { outcome: 'refused', code: 'native-malformed' }
     }
     enrolments.touched(enrolment.id)
-    return (await known(network, inbound)) ?? take(network, enrolment, inbound)
+    return (await known(network, inbound)) ?? take(network, enrolment, await withNames(network, inbound))
   }
 
   /** As other acceptances, it is told to the observer. Refusals are answers. */

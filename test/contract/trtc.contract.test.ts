@@ -1,3 +1,4 @@
+import { Wallet } from 'ethers/wallet'
 import { userIdOf } from '../../adapters/trtc/accounts.ts'
 import definition from '../../adapters/trtc/index.ts'
 import { connectChatClient } from '../../adapters/trtc/sandbox/chat-client.ts'
@@ -17,14 +18,18 @@ async function setup(): Promise<ContractHarness> {
     })
     return { wallet, address: userId, client }
   }
-  const wallets = await Promise.all([
-    attach(`eip155:*:0x${'a1'.repeat(20)}`),
-    attach(`eip155:*:0x${'b2'.repeat(20)}`),
-  ])
+  const signers = [new Wallet(`0x${'a1'.repeat(32)}`), new Wallet(`0x${'b2'.repeat(32)}`)]
+  const keyOf = ({ address }: Wallet) => `eip155:*:${address.toLowerCase()}`
+  const wallets = await Promise.all(signers.map((signer) => attach(keyOf(signer))))
   const clientAt = (address: string) => {
     const found = wallets.find((wallet) => wallet.address === address)
     if (!found) throw new Error('no client is attached at this address')
     return found.client
+  }
+  const signerOf = (wallet: string) => {
+    const found = signers.find((signer) => keyOf(signer) === wallet)
+    if (!found) throw new Error('no such wallet')
+    return found
   }
   return {
     definition,
@@ -35,6 +40,16 @@ async function setup(): Promise<ContractHarness> {
       received: async (address) => clientAt(address).messages.flatMap(({ frame }) => (frame ? [frame] : [])),
       outage: (on) => sandbox.faults.gatewayOutage(on),
       redeliver: (remoteId) => sandbox.redeliver(remoteId),
+    },
+    enrolment: {
+      account: ({ wallet }) => ({ kind: 'evm-account', address: signerOf(wallet).address, chainId: 1 }),
+      sign: async ({ wallet }, text) => ({ signature: await signerOf(wallet).signMessage(text) }),
+      write: async ({ from, to }, text) =>
+        (await clientAt(from.address).sendText(to.address, text)).messageKey,
+      received: async ({ address }) =>
+        clientAt(address).messages.flatMap(({ text, messageKey: remoteId }) =>
+          text === null ? [] : [{ text, remoteId }],
+        ),
     },
     connectGateway: (gateway) => sandbox.connectGateway(gateway),
     async teardown() {

@@ -1,11 +1,11 @@
 /** The child of `chat-client.ts`: one unmodified `@tencentcloud/chat` client, told what to do over IPC. */
 import * as sdkModule from '@tencentcloud/chat'
-import type { ChatCredentials, ChatReport, ChatRequest, NativeMessage } from './chat-client.ts'
+import type { ChatCredentials, ChatPayload, ChatReport, ChatRequest, NativeMessage } from './chat-client.ts'
 
 /** What is used of the SDK. Its own types describe a default export that the module does not have at run time in Node. */
 interface Sdk {
   create(options: { SDKAppID: number; proxyServer: string }): Chat
-  EVENT: { SDK_READY: string; MESSAGE_RECEIVED: string }
+  EVENT: { SDK_READY: string; MESSAGE_RECEIVED: string; MESSAGE_REVOKED: string }
   TYPES: { CONV_C2C: string; CONV_GROUP: string; MSG_CUSTOM: string; MSG_TEXT: string }
 }
 interface Chat {
@@ -14,6 +14,10 @@ interface Chat {
   login(user: { userID: string; userSig: string }): Promise<unknown>
   createCustomMessage(options: object): SdkMessage
   createTextMessage(options: object): SdkMessage
+  createFaceMessage(options: object): SdkMessage
+  createLocationMessage(options: object): SdkMessage
+  revokeMessage(message: SdkMessage): Promise<unknown>
+  setMessageRead(options: { conversationID: string }): Promise<unknown>
   sendMessage(message: SdkMessage, options: object): Promise<{ data: { message: SdkMessage } }>
   joinGroup(options: { groupID: string }): Promise<unknown>
   getMessageList(options: { conversationID: string }): Promise<{ data: { messageList: SdkMessage[] } }>
@@ -37,6 +41,8 @@ const LOG_LEVEL = 4
 
 const sdk = ((sdkModule as { default?: unknown }).default ?? sdkModule) as Sdk
 let chat: Chat | null = null
+/** Messages that this client sent, by id: the SDK takes back its own objects alone. */
+const sentMessages = new Map<string, SdkMessage>()
 
 function report(message: ChatReport): void {
   process.send?.(message)
@@ -61,6 +67,8 @@ function native(message: SdkMessage): NativeMessage {
           }
         : null,
     cloudCustomData: message.cloudCustomData ?? '',
+    type: message.type,
+    payload: JSON.parse(JSON.stringify(payload)) as Record<string, unknown>,
   }
 }
 
@@ -73,6 +81,9 @@ async function connect(credentials: ChatCredentials): Promise<void> {
   })
   created.on(sdk.EVENT.MESSAGE_RECEIVED, ({ data }) => {
     for (const message of data) report({ type: 'message', message: native(message) })
+  })
+  created.on(sdk.EVENT.MESSAGE_REVOKED, ({ data }) => {
+    for (const message of data) report({ type: 'revoked', messageKey: native(message).messageKey })
   })
   await created.login({ userID: credentials.userId, userSig: credentials.userSig })
   await ready
@@ -87,13 +98,20 @@ async function handle(client: Chat, request: Exclude<ChatRequest, { method: 'con
         conversationType: options.isGroup ? sdk.TYPES.CONV_GROUP : sdk.TYPES.CONV_C2C,
         ...(options.cloudCustomData ? { cloudCustomData: options.cloudCustomData } : {}),
       }
-      const message =
-        typeof payload === 'string'
-          ? client.createTextMessage({ ...common, payload: { text: payload } })
-          : client.createCustomMessage({ ...common, payload })
+      const message = compose(client, common, payload)
       const sent = await client.sendMessage(message, { onlineUserOnly: options.onlineOnly ?? false })
+      sentMessages.set(sent.data.message.ID, sent.data.message)
       return native(sent.data.message)
     }
+    case 'revoke': {
+      const message = sentMessages.get(request.id)
+      if (!message) throw new Error('this client sent no such message')
+      await client.revokeMessage(message)
+      return null
+    }
+    case 'setRead':
+      await client.setMessageRead({ conversationID: `C2C${request.peer}` })
+      return null
     case 'joinGroup':
       await client.joinGroup({ groupID: request.groupId })
       return null
@@ -107,6 +125,13 @@ async function handle(client: Chat, request: Exclude<ChatRequest, { method: 'con
       })
       process.exit(0)
   }
+}
+
+function compose(client: Chat, common: object, payload: ChatPayload): SdkMessage {
+  if (typeof payload === 'string') return client.createTextMessage({ ...common, payload: { text: payload } })
+  if ('index' in payload) return client.createFaceMessage({ ...common, payload })
+  if ('latitude' in payload) return client.createLocationMessage({ ...common, payload })
+  return client.createCustomMessage({ ...common, payload })
 }
 
 function codeOf(error: unknown): number {

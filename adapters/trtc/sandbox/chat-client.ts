@@ -35,6 +35,20 @@ export interface CustomPayload {
   extension: string
 }
 
+export interface FacePayload {
+  index: number
+  data: string
+}
+
+export interface LocationPayload {
+  description: string
+  latitude: number
+  longitude: number
+}
+
+/** Text, or the payload of an element. */
+export type ChatPayload = string | CustomPayload | FacePayload | LocationPayload
+
 /** A message as the SDK hands it out. */
 export interface NativeMessage {
   /** The SDK's id: `<TinyId>-<client time>-<random>`. */
@@ -50,6 +64,10 @@ export interface NativeMessage {
   text: string | null
   custom: CustomPayload | null
   cloudCustomData: string
+  /** `TIMTextElem`, `TIMImageElem`, … */
+  type: string
+  /** As the SDK has it. */
+  payload: Record<string, unknown>
 }
 
 export interface ChatMessage extends NativeMessage {
@@ -79,6 +97,8 @@ export interface ChatClient {
   readonly processId: number | undefined
   /** Everything received so far, in order of arrival. */
   readonly messages: readonly ChatMessage[]
+  /** `messageKey` of what was taken back, in order. */
+  readonly revoked: readonly string[]
   /** Returns a function that ends the subscription. */
   onMessage(listener: (message: ChatMessage) => void): () => void
   /** Called when the child ends without having been told to. */
@@ -92,6 +112,12 @@ export interface ChatClient {
   /** Rejects with `ChatClientError`, whose `code` is the service's. */
   sendCustom(to: string, payload: CustomPayload, options?: SendChatOptions): Promise<NativeMessage>
   sendText(to: string, text: string, options?: SendChatOptions): Promise<NativeMessage>
+  /** Any element that needs no upload. */
+  sendPayload(to: string, payload: ChatPayload, options?: SendChatOptions): Promise<NativeMessage>
+  /** Takes back a message that this client sent, by its `id`. */
+  revoke(id: string): Promise<void>
+  /** Tells the peer that everything is read. */
+  setRead(peer: string): Promise<void>
   joinGroup(groupId: string): Promise<void>
   /** The latest messages with a user, oldest first, as the service keeps them. */
   messageList(peer: string): Promise<ChatMessage[]>
@@ -117,7 +143,9 @@ export class ChatClientError extends Error {
 /** What the parent asks of the child. */
 export type ChatRequest =
   | { method: 'connect'; credentials: ChatCredentials }
-  | { method: 'send'; to: string; payload: CustomPayload | string; options: SendChatOptions }
+  | { method: 'send'; to: string; payload: ChatPayload; options: SendChatOptions }
+  | { method: 'revoke'; id: string }
+  | { method: 'setRead'; peer: string }
   | { method: 'joinGroup'; groupId: string }
   | { method: 'messageList'; peer: string }
   | { method: 'close' }
@@ -127,11 +155,13 @@ export type ChatReport =
   | { type: 'result'; call: number; value: unknown }
   | { type: 'failed'; call: number; code: number; message: string }
   | { type: 'message'; message: NativeMessage }
+  | { type: 'revoked'; messageKey: string }
   | { type: 'crashed'; reason: string }
 
 /** Starts a client and logs it in. Rejects with `ChatClientError` (70001 expired, 70009 wrong key, …). */
 export async function connectChatClient(credentials: ChatCredentials): Promise<ChatClient> {
   const messages: ChatMessage[] = []
+  const revoked: string[] = []
   const messageListeners = new Set<(message: ChatMessage) => void>()
   const exitListeners = new Set<(exit: ChatClientExit) => void>()
   let child = startChild()
@@ -144,6 +174,7 @@ export async function connectChatClient(credentials: ChatCredentials): Promise<C
         messages.push(message)
         for (const listener of messageListeners) listener(message)
       },
+      (messageKey) => revoked.push(messageKey),
       (exit) => {
         for (const listener of exitListeners) listener(exit)
       },
@@ -167,7 +198,7 @@ export async function connectChatClient(credentials: ChatCredentials): Promise<C
     }
   }
 
-  async function send(to: string, payload: CustomPayload | string, options: SendChatOptions = {}) {
+  async function send(to: string, payload: ChatPayload, options: SendChatOptions = {}) {
     return (await child.call({ method: 'send', to, payload, options })) as NativeMessage
   }
 
@@ -177,6 +208,7 @@ export async function connectChatClient(credentials: ChatCredentials): Promise<C
       return child.processId
     },
     messages,
+    revoked,
     onMessage: (listener) => subscribe(messageListeners, listener),
     onExit: (listener) => subscribe(exitListeners, listener),
     sendFrame(to, frame, options = {}) {
@@ -191,6 +223,13 @@ export async function connectChatClient(credentials: ChatCredentials): Promise<C
     },
     sendCustom: send,
     sendText: send,
+    sendPayload: send,
+    async revoke(id) {
+      await child.call({ method: 'revoke', id })
+    },
+    async setRead(peer) {
+      await child.call({ method: 'setRead', peer })
+    },
     async joinGroup(groupId) {
       await child.call({ method: 'joinGroup', groupId })
     },
@@ -226,7 +265,11 @@ export async function connectChatClient(credentials: ChatCredentials): Promise<C
 }
 
 /** A child process with calls and answers. `onExit` is not called for an end that was asked for. */
-function createChild(onMessage: (message: NativeMessage) => void, onExit: (exit: ChatClientExit) => void) {
+function createChild(
+  onMessage: (message: NativeMessage) => void,
+  onRevoked: (messageKey: string) => void,
+  onExit: (exit: ChatClientExit) => void,
+) {
   const calls = new Map<number, PromiseWithResolvers<unknown>>()
   const child: ChildProcess = fork(new URL('./chat-client-process.ts', import.meta.url), [], {
     serialization: 'advanced',
@@ -247,6 +290,7 @@ function createChild(onMessage: (message: NativeMessage) => void, onExit: (exit:
   })
   child.on('message', (report: ChatReport) => {
     if (report.type === 'message') onMessage(report.message)
+    else if (report.type === 'revoked') onRevoked(report.messageKey)
     else if (report.type === 'crashed') reason = report.reason
     else if (report.type === 'failed') {
       settle(report.call)?.reject(new ChatClientError(report.code, report.message))

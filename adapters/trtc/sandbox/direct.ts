@@ -40,7 +40,11 @@ export interface Direct {
   deleteHistory(owner: string, peer: string): void
   /** Messages that came while the user had no client connected; handed out once. */
   takeUndelivered(userId: string): DirectMessage[]
-  recall(from: string, to: string, messageKey: string): void
+  recall(from: string, to: string, messageKey: string, platform?: Platform): void
+  /** Overwrites `MsgBody`, `CloudCustomData` or both of a message. */
+  modify(from: string, to: string, body: JsonObject): void
+  /** The reader has seen everything that the peer wrote. */
+  setRead(reader: string, peer: string, platform: Platform): void
   /** The form in which clients get a message. */
   wire(message: DirectMessage): JsonObject
 }
@@ -211,7 +215,27 @@ export function createDirect(options: {
       undelivered.delete(userId)
       return waiting
     },
-    recall(from, to, messageKey) {
+    modify(from, to, body) {
+      const key = textField(body, 'MsgKey', 90054)
+      const message = historyOf(to, from).find((one) => one.MsgKey === key && one.From_Account === from)
+      if (!message) throw new ServiceError(20022, 'no such message')
+      if (body.MsgBody !== undefined) message.MsgBody = messageBody(body)
+      if (body.CloudCustomData !== undefined) message.CloudCustomData = optionalText(body, 'CloudCustomData')
+      const notice = { ModifyC2cMsgNotify: { ...wire(message) } }
+      for (const session of new Set([...users.sessions(from), ...users.sessions(to)])) {
+        session.push({ EventArray: [{ Event: 10, C2cNotifyMsgArray: [notice] }] })
+      }
+    },
+    setRead(reader, peer, platform) {
+      const told = {
+        Report_Account: reader,
+        Peer_Account: peer,
+        LastReadTime: Math.floor(now() / 1000),
+        UnreadMsgNum: 0,
+      }
+      webhooks.tell(`c2c ${peer} ${reader}`, 'C2C.CallbackAfterMsgReport', told, platform)
+    },
+    recall(from, to, messageKey, platform = 'RESTAPI') {
       const message = [...historyOf(to, from), ...historyOf(from, to)].find(
         (one) => one.MsgKey === messageKey,
       )
@@ -231,7 +255,7 @@ export function createDirect(options: {
         session.push({ EventArray: [{ Event: 10, C2cNotifyMsgArray: [notice] }] })
       }
       const told = { From_Account: from, To_Account: to, MsgKey: messageKey, UnreadMsgNum: 0 }
-      webhooks.tell(`c2c ${from} ${to}`, 'C2C.CallbackAfterMsgWithDraw', told, 'RESTAPI')
+      webhooks.tell(`c2c ${from} ${to}`, 'C2C.CallbackAfterMsgWithDraw', told, platform)
     },
   }
 }

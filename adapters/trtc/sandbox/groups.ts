@@ -28,7 +28,8 @@ interface GroupMessage {
   MsgBody: MessageElement[]
   CloudCustomData: string
   MsgPriority: 2
-  IsPlaceMsg: 0
+  /** 1: recalled. */
+  IsPlaceMsg: 0 | 1
 }
 
 export interface Group {
@@ -57,6 +58,9 @@ export interface Groups {
   send(body: JsonObject, from: string, platform: Platform, origin?: Session): Promise<GroupMessage>
   /** Newest first, from `beforeOrAt` on downwards. */
   history(id: string, count: number, beforeOrAt?: number): GroupMessage[]
+  recall(id: string, sequences: number[], by: string, platform: Platform): void
+  /** Overwrites `MsgBody`, `CloudCustomData` or both of a message. */
+  modify(body: JsonObject): void
   info(group: Group, self?: string): JsonObject
 }
 
@@ -223,6 +227,27 @@ export function createGroups(options: {
         .filter((message) => message.MsgSeq <= beforeOrAt)
         .slice(-count)
         .reverse()
+    },
+    recall(id, sequences, by, platform) {
+      const group = get(id)
+      for (const message of group.messages.filter(({ MsgSeq }) => sequences.includes(MsgSeq))) {
+        message.IsPlaceMsg = 1
+        message.MsgBody = []
+      }
+      const told = {
+        GroupId: id,
+        Type: group.type,
+        Operator_Account: by,
+        MsgSeqList: sequences.map((MsgSeq) => ({ MsgSeq })),
+      }
+      webhooks.tell(`group ${id}`, 'Group.CallbackAfterRecallMsg', told, platform)
+    },
+    modify(body) {
+      const sequence = numberField(body, 'MsgSeq')
+      const message = get(textField(body, 'GroupId')).messages.find(({ MsgSeq }) => MsgSeq === sequence)
+      if (!message) throw new ServiceError(10030, 'no such message')
+      if (body.MsgBody !== undefined) message.MsgBody = messageBody(body)
+      if (body.CloudCustomData !== undefined) message.CloudCustomData = optionalText(body, 'CloudCustomData')
     },
     info(group, self) {
       const own = self === undefined ? undefined : group.members.get(self)

@@ -107,6 +107,31 @@ const commands: Readonly<Record<string, Command>> = {
     )
     return {}
   },
+  'openim/modify_c2c_msg'({ direct }, body) {
+    direct.modify(textField(body, 'From_Account'), textField(body, 'To_Account'), body)
+    return {}
+  },
+  'openim/modify_group_msg'({ groups }, body) {
+    groups.modify(body)
+    return {}
+  },
+  'openim/admin_set_msg_read'({ direct }, body) {
+    direct.setRead(textField(body, 'Report_Account'), textField(body, 'Peer_Account'), 'RESTAPI')
+    return {}
+  },
+  'recentcontact/get_list'({ direct, groups }, body) {
+    const userId = textField(body, 'From_Account')
+    const oneToOne = direct.peers(userId).flatMap((To_Account) => {
+      const last = direct.history(userId, To_Account).at(-1)
+      return last ? [{ Type: 1, To_Account, MsgTime: last.MsgTimeStamp, TopFlag: 0 }] : []
+    })
+    const joined = groups.of(userId).flatMap(({ id, messages }) => {
+      const last = messages.at(-1)
+      return last ? [{ Type: 2, GroupId: id, MsgTime: last.MsgTimeStamp, TopFlag: 0 }] : []
+    })
+    const SessionItem = [...oneToOne, ...joined]
+    return { SessionItem, CompleteFlag: 1, TimeStamp: 0, StartIndex: 0, TopTimeStamp: 0, TopStartIndex: 0 }
+  },
   'openim/query_online_status'({ users }, body) {
     const userIds = textList(body, 'To_Account')
     const status = (userId: string) => (users.sessions(userId).length > 0 ? 'Online' : 'Offline')
@@ -162,6 +187,18 @@ const commands: Readonly<Record<string, Command>> = {
     for (const userId of textList(body, 'MemberToDel_Account'))
       groups.leave(textField(body, 'GroupId'), userId)
     return {}
+  },
+  'group_open_http_svc/get_role_in_group'({ groups }, body) {
+    const { members } = groups.get(textField(body, 'GroupId'))
+    const UserIdList = textList(body, 'User_Account').map((Member_Account) => {
+      return { Member_Account, Role: members.get(Member_Account)?.Role ?? 'NotMember' }
+    })
+    return { GroupId: textField(body, 'GroupId'), UserIdList }
+  },
+  'group_open_http_svc/group_msg_recall'({ app, groups }, body) {
+    const sequences = objectList(body, 'MsgSeqList').map((item) => numberField(item, 'MsgSeq'))
+    groups.recall(textField(body, 'GroupId'), sequences, app.adminUserId, 'RESTAPI')
+    return { RecallRetList: sequences.map((MsgSeq) => ({ MsgSeq, RetCode: 0 })) }
   },
   'group_open_http_svc/destroy_group'({ groups }, body) {
     groups.destroy(textField(body, 'GroupId'))

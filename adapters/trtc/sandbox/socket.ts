@@ -149,7 +149,11 @@ const commands: Readonly<Record<string, Command>> = {
   },
   'openim.get_peer_read_time': ({ body }) => ({ ReadTime: textList(body, 'To_Account').map(() => 0) }),
   'openim.get_c2c_peer_mute_notifications': () => ({ MuteNotificationsList: [] }),
-  'openim.msgreaded': nothing,
+  'openim.msgreaded'({ service, userId, body }) {
+    const items = isObject(body.C2CMsgReaded) ? objectList(body.C2CMsgReaded, 'C2CMsgReadedItem') : []
+    for (const item of items) service.direct.setRead(userId, optionalText(item, 'To_Account'), 'Web')
+    return {}
+  },
   'openim.msgwithdraw'({ service, body }) {
     if (!isObject(body.MsgInfo)) throw new ServiceError(90054, 'MsgInfo is missing')
     const { MsgSeq, MsgRandom, MsgTimeStamp } = body.MsgInfo
@@ -157,6 +161,7 @@ const commands: Readonly<Record<string, Command>> = {
       textField(body.MsgInfo, 'From_Account'),
       textField(body.MsgInfo, 'To_Account'),
       `${MsgSeq}_${MsgRandom}_${MsgTimeStamp}`,
+      'Web',
     )
     return {}
   },

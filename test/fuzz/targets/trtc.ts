@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto'
 import { type CarriedFrame, decodeMessage, encodeMessage } from '../../../adapters/trtc/carriage.ts'
 import { configSchema } from '../../../adapters/trtc/config.ts'
+import { createNativeIntake } from '../../../adapters/trtc/enrolment/intake.ts'
+import { createNativeService } from '../../../adapters/trtc/enrolment/service.ts'
 import { createHistory } from '../../../adapters/trtc/history.ts'
 import { createRestClient } from '../../../adapters/trtc/rest.ts'
 import { makeUserSig, verifyUserSig } from '../../../adapters/trtc/usersig.ts'
@@ -152,6 +154,15 @@ export const trtcTargets = [
       const delivered: Inbound[] = []
       let errors = 0
       const { signal } = new AbortController()
+      const natives = createNativeIntake({
+        service: createNativeService({
+          call: async () => ({ UserIdList: [{ Member_Account: 'bob', Role: 'Member' }] }) as never,
+        }),
+        async *roaming() {},
+        clock: idleClock(),
+        members: () => [{ id: 'enrolment', wallet: 'wallet', userId: 'bob' }],
+        deliver: async () => ({ outcome: 'accepted', id: '' }),
+      })
       const make = () =>
         createWebhook({
           config,
@@ -162,6 +173,8 @@ export const trtcTargets = [
             delivered.push(inbound)
             return { outcome: 'accepted', id: '' }
           },
+          natives,
+          lifetime: () => signal,
           isOwnTransaction: (transactionId) => transactionId === TRANSACTION,
           presence: () => undefined,
           stale: () => undefined,

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict'
-import type { EnrolmentFacet, EnrolmentRequest, NativeInbound, NativeIntent } from '../../enrolment.ts'
+import type {
+  EnrolmentFacet,
+  EnrolmentRequest,
+  NativeInbound,
+  NativeIntent,
+  NativeParty,
+} from '../../enrolment.ts'
 import { type Bench, type Check, GRACE_MS, neverAborted, type Opened } from '../bench.ts'
 import { randomFrame, randomHex } from '../bytes.ts'
 import type { EnrolmentProbe, TestWallet } from '../harness.ts'
@@ -20,6 +26,13 @@ interface Enrolled {
 
 function requestOf({ alice }: Bench, probe: EnrolmentProbe): EnrolmentRequest {
   return { id: randomHex(16), wallet: alice.wallet, account: probe.account(alice), secret: randomFrame(32) }
+}
+
+/** By the wallet, or by the address alone where the network names no wallets. */
+function assertNames({ wallet, address }: TestWallet, party: NativeParty | null, who: string): void {
+  assert.ok(party, `${who} is named`)
+  if (party.wallet === null) assert.equal(party.address, address, `${who} is named by the address`)
+  else assert.equal(party.wallet, wallet, `${who} is named by the wallet`)
 }
 
 /** Null where the adapter has no hop mode, or the harness cannot sign for its wallets. */
@@ -135,9 +148,9 @@ export const enrolmentChecks: Check[] = [
       const inbound = await arrival(bench, enrolled, text, since)
       assert.equal(inbound.remoteId, remoteId, 'the id is the network’s own')
       assert.equal(inbound.own, false, 'what another wallet wrote is not own')
-      assert.equal(inbound.from.wallet, bench.bob.wallet, 'the sender is named by the wallet')
+      assertNames(bench.bob, inbound.from, 'the sender')
       assert.equal(inbound.conversation.kind, 'direct')
-      assert.equal(inbound.conversation.peer?.wallet, bench.bob.wallet, 'the peer is the other side')
+      assertNames(bench.bob, inbound.conversation.peer, 'the peer')
       const again = (await walked(enrolled, since)).filter((other) => other.remoteId === remoteId)
       assert.equal(again.length, 1, 'a walk yields the message once')
       assert.equal(again[0]!.via, 'history', 'what a walk yields is marked via history')
