@@ -40,6 +40,7 @@ function setUp(options: { profiles?: Partial<Profiles>; status?: number; body?: 
     made,
     threads,
     left: () => left,
+    through: (purpose: Purpose, call: HttpCall) => bridge(purpose, signal)(call),
     call: (kind: Purpose['kind'], call: HttpCall) => bridge(purposes[kind], signal)(call),
     code: async (kind: Purpose['kind'], call: HttpCall): Promise<string> =>
       bridge(
@@ -115,6 +116,65 @@ it('each task has its calls and no others', async () => {
       expect(await setUp().code(kind, call)).toBe('sdk-failed')
     }
   }
+})
+
+const chatId = 'c'.repeat(64)
+const toGroup = (group: 'public' | 'private'): Purpose => ({
+  kind: 'send',
+  to: chatId,
+  group,
+  onLeave() {},
+})
+const groupMessage = { ...message, toDID: chatId }
+const sessionMessage = { ...groupMessage, encType: 'pgpv1:group', encryptedSecret: null, sessionKey: 'k1' }
+const publicMessage = { ...groupMessage, encType: 'PlainText', messageObj: { content: 'to all' } }
+
+it.each<[string, Purpose, object, boolean]>([
+  ['for each member, to a private group', toGroup('private'), groupMessage, true],
+  ['with a session key, to a private group', toGroup('private'), sessionMessage, true],
+  ['in the clear, to a private group', toGroup('private'), publicMessage, false],
+  ['in the clear, to a public group', toGroup('public'), publicMessage, true],
+  ['encrypted, to a public group', toGroup('public'), groupMessage, false],
+  [
+    'with a session key, to a wallet',
+    { ...toGroup('private'), to: peer, group: null } as Purpose,
+    sessionMessage,
+    false,
+  ],
+  ['to another group', toGroup('private'), { ...groupMessage, toDID: 'd'.repeat(64) }, false],
+])('a message %s', async (_what, purpose, body, leaves) => {
+  const { through, made } = setUp()
+  const sending = through(purpose, post(body))
+  if (leaves) await sending
+  else await expect(sending).rejects.toMatchObject({ code: 'plaintext-refused' })
+  expect(made.length).toBe(leaves ? 1 : 0)
+})
+
+it('members of a group have the keys that their wallets signed, or nobody has any', async () => {
+  const ask: HttpCall = { method: 'GET', path: `/v1/chat/groups/${chatId}` }
+  const body = { chatId, members: [{ wallet: peer, publicKey: 'of the service' }] }
+  const lookUp = async () => ({ publicKey: '{"key":"of the wallet","signature":"DEPRECATED"}' })
+  const { through } = setUp({ body, profiles: { lookUp } })
+  expect(await through(toGroup('private'), ask)).toMatchObject({
+    body: { chatId, members: [{ wallet: peer, publicKey: 'of the wallet' }] },
+  })
+  const unknown = setUp({ body: { members: [{ wallet: `scw:eip155:1:${peer.slice(7)}` }] } })
+  await expect(unknown.through(toGroup('private'), ask)).rejects.toMatchObject({ code: 'key-unverified' })
+  const joining = {
+    method: 'GET',
+    path: `/v1/chat/groups/${chatId}/members/publicKeys?pageNumber=1&pageSize=5000`,
+  }
+  const keys = setUp({
+    body: { members: [{ did: peer, publicKey: 'of the service' }] },
+    profiles: { lookUp },
+  })
+  expect(await keys.through({ kind: 'accept', from: chatId }, joining)).toMatchObject({
+    body: { members: [{ did: peer, publicKey: 'of the wallet' }] },
+  })
+  const other = setUp({ body })
+  await expect(
+    other.through(toGroup('private'), { method: 'GET', path: `/v1/chat/groups/${'d'.repeat(64)}` }),
+  ).rejects.toMatchObject({ code: 'sdk-failed' })
 })
 
 it('keys come from verified profiles, and their refusal stands', async () => {

@@ -255,6 +255,9 @@ it.each([
         conversation: invitation.conversation,
         attestation: { kind: 'group', conversation: chatId, remoteId: cid },
       })
+      expect(welcome.content.parameters['push.org/unencrypted']).toBe(
+        cipher === 'PlainText' ? '1' : undefined,
+      )
       await alice.send({ text: `thanks, ${kind}`, replyTo: welcome.id, mode: 'hop', network: 'push', native })
       const reply = await waitFor(
         () => friend.messages.find((message) => message.type === 'Reply' && message.chatId === chatId),

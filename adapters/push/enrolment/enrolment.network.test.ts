@@ -6,12 +6,13 @@ import { systemClock } from '../../../src/adapter/index.ts'
 import { createRecordingContext } from '../../../src/adapter/testing/context.ts'
 import { waitFor } from '../../../src/adapter/testing/wait.ts'
 import { writeContent } from '../../../src/content/index.ts'
+import { encodeText } from '../carriage.ts'
 import { createProfiles } from '../profiles.ts'
 import { createRestClient } from '../rest.ts'
 import { type PushSandbox, type PushSandboxOptions, startSandbox } from '../sandbox/index.ts'
 import type { PushUser } from '../sandbox/sdk-user.ts'
 import { createSdkHost } from '../sdk/host.ts'
-import { neverAborted, startAdapter, startUser, type TestAdapter } from '../testing.ts'
+import { neverAborted, startAdapter, startUser, type TestAdapter, testFrame } from '../testing.ts'
 import { createEnrolledAccount } from './account.ts'
 import { directId } from './conversations.ts'
 
@@ -101,6 +102,19 @@ it('what no event told of comes with the next message, in order, and each once',
   await bob.sendText(alice.did, 'fifth')
   await waitFor(() => heard(test).includes('fifth'), { what: 'the last message', timeoutMs: 60_000 })
   expect(heard(test)).toEqual(['first', 'second', 'third', 'fourth', 'fifth'])
+}, 120_000)
+
+it('somebody’s envelope for the wallet is delivered as such, and shown by nobody else', async () => {
+  const { sandbox, alice, bob } = await setUp()
+  const { test, facet, id } = await enrolled(sandbox, alice)
+  const frame = testFrame()
+  const cid = await bob.sendText(alice.did, encodeText(frame))
+  await waitFor(() => test.context.deliveries.length > 0, { what: 'the envelope', timeoutMs: 60_000 })
+  const [delivery] = test.context.deliveries
+  expect(delivery?.inbound).toMatchObject({ remoteId: cid, from: bob.did, to: alice.did, via: 'stream' })
+  expect(delivery?.inbound.frame).toEqual(frame)
+  expect(await walked(facet, id)).toEqual([])
+  expect(heard(test)).toEqual([])
 }, 120_000)
 
 it('a retry after a lost answer sends nothing, and equal texts are two messages', async () => {

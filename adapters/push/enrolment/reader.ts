@@ -9,6 +9,9 @@ import { readPushContent } from './content.ts'
 import { directConversationOf, directId, type Groups, partyOf } from './conversations.ts'
 import type { SentMessages } from './sent.ts'
 
+/** Parameter of contents that anybody could read on the way. */
+const UNENCRYPTED = 'push.org/unencrypted'
+
 /** Failures that are the message's or its sender's own, and stay. */
 const lasting = new Set(['wallet-without-keys', 'key-unverified', 'key-reverted', 'sdk-failed'])
 
@@ -85,6 +88,7 @@ export function createNativeReader(parts: {
           ? await groups.describe(message.toCAIP10, signal)
           : directConversationOf(own, isOwn ? to : from)
       const { content, reference } = readPushContent(message.messageType, object)
+      if (message.encType === 'PlainText') content.parameters = { ...content.parameters, [UNENCRYPTED]: '1' }
       return {
         kind: 'native',
         inbound: {
