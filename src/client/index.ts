@@ -4,8 +4,11 @@
  * @example
  * import { createClient } from 'causeway/client'
  */
+
+export type * from '../content/types.ts'
 export { type Api, createApi } from './api.ts'
 export { type Client, createClient, readGateway } from './client.ts'
+export { contentFor, contentOf } from './contents.ts'
 export { type DualPiece, type DualSent, type NativeSend, XMTP_MESSAGE_ID } from './dual.ts'
 export type { BegunEnrolment, EnrolmentInfo, Enrolments, EnrolmentTermsInfo } from './enrolments.ts'
 export { ClientError, type ClientErrorCode, isTransient } from './errors.ts'

@@ -112,6 +112,7 @@ export function createOpener(options: {
         text: content.contentType === TEXT_TYPE ? utf8Decode(content.content) : null,
         content,
         replyTo: header.replyTo ? toHex(header.replyTo) : null,
+        replaces: content.replaces ? toHex(content.replaces) : null,
         createdAt: header.created,
         via: arrival.via,
         direction: header.from === wallet ? 'sent' : 'received',

@@ -71,7 +71,7 @@ export async function sealMessage(input: {
     header,
     content: {
       salt: randomBytes(16),
-      replaces: null,
+      replaces: message.replaces === undefined ? null : fromHex(message.replaces),
       topicId: new Uint8Array(),
       expires: null,
       inReplyTo: header.replyTo,

@@ -66,10 +66,12 @@ export interface OutgoingMessage {
   native?: { conversation: string; kind: 'direct' | 'group' }
   /** Shorthand for content of type `xmtp.org/text:1.0`. */
   text?: string
-  /** Any other content; exclusive with `text`. */
+  /** Any other content, e.g. what `contentFor` makes; exclusive with `text`. */
   content?: { contentType: string; bytes: Uint8Array; parameters?: Record<string, string>; fallback?: string }
   /** Id (hex) of the message that this one answers. */
   replyTo?: string
+  /** Id (hex) of a message of one's own that this one edits: it takes its place. With a content of kind `delete`: deletes it. */
+  replaces?: string
   /** Seconds after which it need not be delivered any more. Default 30 days. */
   ttlSeconds?: number
   /** Not stored by networks that have a choice, e.g. typing. */
@@ -118,6 +120,8 @@ export interface Message {
   text: string | null
   content: InnerContent
   replyTo: string | null
+  /** Id (hex) of the message that this one edits or deletes. Only what the same sender sent may be taken to be replaced. */
+  replaces: string | null
   /** Sender's clock, Unix milliseconds. */
   createdAt: number
   /** `http` or the network over which this copy came. */
