@@ -95,3 +95,27 @@ it('GET /v1/networks says which networks mirror', async () => {
   expect((await bob.call('PUT', '/v1/mirrors/plain', {})).body.code).toBe('mirror-unsupported')
   network.close()
 })
+
+it('a network may object to what a wallet registers', async () => {
+  const name = `http-objections-${process.pid}`
+  const network = createSimulatedNetwork({ name })
+  const definition: AdapterDefinition = {
+    ...(simulator as unknown as AdapterDefinition),
+    create(_config, context) {
+      const adapter = simulator.create(simulator.config.parse({ network: name }), context)
+      const objection = (wallet: string, registration: unknown) =>
+        (registration as { topics: string[] }).topics.includes(wallet) ? null : 'topics: not the own one'
+      return { ...adapter, opaque: { ...adapter.opaque!, objection } }
+    },
+  }
+  const { signIn } = await bench.gateway({ networks: { strict: definition }, vault })
+  const bob = await signIn()
+  expect((await bob.call('PUT', '/v1/mirrors/strict', { topics: ['t'] })).body).toMatchObject({
+    code: 'mirror-registration-invalid',
+    detail: expect.stringContaining('not the own one'),
+  })
+  expect((await bob.call('PUT', '/v1/mirrors/strict', { topics: [bob.wallet] })).body).toMatchObject({
+    topics: 1,
+  })
+  network.close()
+})
