@@ -35,11 +35,11 @@ interface Made {
   time: { now: number }
 }
 
-function made(change: Record<string, unknown> = {}, storage?: AdapterStorage): Made {
+function made(change: Record<string, unknown> = {}, storage?: AdapterStorage, node = sandbox): Made {
   const context = createRecordingContext(storage ? { storage } : {})
   const time = { now: 1_700_000_000_000 }
   const settings = { address: owner.address, key: owner.privateKey, intervalMs: INTERVAL_MS, ...change }
-  const config = configSchema.parse({ ...sandbox.gatewayConfig, channel: settings })
+  const config = configSchema.parse({ ...node.gatewayConfig, channel: settings })
   const rest = createRestClient({
     baseUrl: config.url ?? '',
     timeoutMs: 1_000,
@@ -134,6 +134,16 @@ describe('the gateway’s own channel', () => {
     expect(one.channel.isOwner).toBe(false)
     await expect(wake(one)).rejects.toMatchObject({ status: 403 })
     expect(made().channel.isOwner).toBe(true)
+  })
+
+  it('is not checked by a sandbox that is told not to', async () => {
+    const lenient = await startSandbox({ strict: false })
+    const reader = await connectPushUser({ baseUrl: lenient.addresses.rest ?? '', signer })
+    const one = made({ key: Wallet.createRandom().privateKey }, undefined, lenient)
+    await reader.invoke('notification.subscribe', one.channel.caip)
+    expect((await wake(one)).outcome).toBe('sent')
+    await reader.close()
+    await lenient.stop()
   })
 
   it('signs as the SDK does: the sandbox takes both by the same check', async () => {
