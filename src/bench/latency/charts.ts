@@ -70,6 +70,8 @@ export interface Curve {
   colour: string
   /** Drawn stronger than the others. */
   isMain: boolean
+  /** Told from the strong one of the same colour. */
+  isDashed?: boolean
   title: string
 }
 
@@ -83,7 +85,7 @@ export function distributionChart(curves: readonly Curve[], all: readonly number
   const grid = [
     ...x.ticks.map(
       (tick) =>
-        `<line class="grid" x1="${fixed(x.scale(tick))}" x2="${fixed(x.scale(tick))}" y1="${top}" y2="${height - bottom}"/><text class="tick" x="${fixed(x.scale(tick))}" y="${height - bottom + 16}" text-anchor="middle">${tickLabel(tick)}</text>`,
+        `<line class="grid" x1="${fixed(x.scale(tick))}" x2="${fixed(x.scale(tick))}" y1="${top}" y2="${height - bottom}"/><text class="tick" x="${fixed(x.scale(tick))}" y="${height - bottom + 16}" text-anchor="${x.scale(tick) > width - right - 12 ? 'end' : 'middle'}">${tickLabel(tick)}</text>`,
     ),
     ...[0, 0.25, 0.5, 0.75, 0.95].map(
       (share) =>
@@ -93,14 +95,14 @@ export function distributionChart(curves: readonly Curve[], all: readonly number
   const lines = [...curves]
     .sort((one, other) => Number(one.isMain) - Number(other.isMain))
     .filter(({ points }) => points.length > 0)
-    .map(({ points, colour, isMain, title }) => {
+    .map(({ points, colour, isMain, isDashed, title }) => {
       const start = points[0] as [number, number]
       const path = points
         .slice(1)
         .map(([value, share]) => `H${fixed(x.scale(value))}V${fixed(y(share))}`)
         .join('')
       const first = `M${fixed(x.scale(start[0]))} ${fixed(y(0))}V${fixed(y(start[1]))}`
-      return `<path class="${isMain ? 'main' : 'curve'}" style="stroke:${colour}" d="${first}${path}"><title>${escaped(title)}</title></path>`
+      return `<path class="${isMain ? 'main' : 'curve'}${isDashed ? ' dashed' : ''}" style="stroke:${colour}" d="${first}${path}"><title>${escaped(title)}</title></path>`
     })
   return svg(width, height, label, [...grid, ...lines])
 }

@@ -196,6 +196,7 @@ function distributions(rows: readonly Row[], networks: readonly string[]): strin
         points: row.distribution,
         colour: colourOf(row.path === 'native' ? row.from : row.to),
         isMain: row.path === 'native',
+        isDashed: row.path === 'gateway' && row.from === row.to,
         title: row.title,
       }))
     return panel(`From ${titleOf(network)}`, curves, ends)
@@ -235,12 +236,12 @@ function panel(
   title: string,
   curves: Curves,
   all: readonly number[],
-  keys: readonly Pick<Curves[number], 'colour' | 'title' | 'isMain'>[] = curves,
+  keys: readonly Omit<Curves[number], 'points'>[] = curves,
 ): string {
   if (curves.length === 0) return ''
   const legend = keys.map(
-    ({ colour, title: name, isMain }) =>
-      `<span><i class="key${isMain ? ' strong' : ''}" style="border-color:${colour}"></i>${escaped(name)}</span>`,
+    ({ colour, title: name, isMain, isDashed }) =>
+      `<span><i class="key${isMain ? ' strong' : ''}${isDashed ? ' dashed' : ''}" style="border-color:${colour}"></i>${escaped(name)}</span>`,
   )
   return `<div class="card"><h3>${escaped(title)}</h3>${distributionChart(curves, all, title)}<div class="legend">${legend.join('')}</div></div>`
 }

@@ -46,12 +46,14 @@ tr.head td { padding-top: 18px; font-weight: 650; font-size: 13px; border-bottom
 td.adds { background: color-mix(in srgb, var(--gateway) 5%, transparent); font-weight: 600; }
 td.adds small { font-weight: 400; }
 td.wrap { white-space: normal; text-align: left; min-width: 320px; }
-.matrix td, .matrix th { text-align: center; }
+.matrix { table-layout: fixed; }
+.matrix td, .matrix th { text-align: center; vertical-align: middle; }
 .matrix th:first-child { text-align: left; }
 .matrix td { border: 2px solid var(--card); border-radius: 8px; padding: 10px 8px; }
 .dot { display: inline-block; width: 10px; height: 10px; border-radius: 3px; margin-right: 7px; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 16px; margin-top: 8px; font-size: 12.5px; color: var(--soft); }
 .legend .key { display: inline-block; width: 18px; height: 0; border-top: 2px solid; vertical-align: 4px; margin-right: 6px; }
+.legend .key.dashed { border-top-style: dashed; }
 .legend .key.strong { border-top-width: 4px; vertical-align: 3px; }
 svg { display: block; width: 100%; height: auto; }
 svg text { font: 11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: var(--soft); }
@@ -61,6 +63,7 @@ svg .grid.mark { stroke: var(--mark); stroke-dasharray: 3 3; }
 svg path { fill: none; stroke-linejoin: round; }
 svg path.main { stroke-width: 3; }
 svg path.curve { stroke-width: 1.6; }
+svg path.dashed { stroke-dasharray: 5 3; }
 svg path.faint { stroke-width: 1.1; opacity: 0.45; }
 code { font: 12.5px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; background: var(--page); border: 1px solid var(--line); border-radius: 5px; padding: 1px 5px; overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 6px 20px; margin: 0; }

@@ -312,11 +312,11 @@ export function warningsOf(
   const growing = rows.filter(isGrowing)
   if (growing.length > 0)
     warnings.push(
-      `Latencies grew from the first quarter of the run to the last: the rate is above what an SDK or this machine manages, and the figures are of its queue. Lower --rate. Grew: ${growing.map(({ title }) => title).join(', ')}.`,
+      `Latencies grew from the first quarter of the run to the last: the rate is above what an SDK or this machine manages, and the figures are of its queue. Lower --rate. Grew: ${growing.map(({ title }) => title).join('; ')}.`,
     )
   const losing = rows.filter(({ lost, failed }) => lost + failed > 0)
   if (losing.length > 0)
-    warnings.push(`Messages were lost or refused on: ${losing.map(({ title }) => title).join(', ')}.`)
+    warnings.push(`Messages were lost or refused on: ${losing.map(({ title }) => title).join('; ')}.`)
   return warnings
 }
 
