@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type * as RestApi from '@pushprotocol/restapi'
 import { Wallet } from 'ethers'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { startSandbox as startPush } from '../../adapters/push/sandbox/index.ts'
@@ -136,7 +137,8 @@ it('100 messages are read by a Push SDK without its node, in order and once, ove
   await send(['before'])
   await bobPush.chat.accept(alice.did)
   const { decryptedPgpPrivateKey } = await bobPush.encryption.info()
-  const { chat, user } = sdk
+  // By the SDK's own types: what an application writes.
+  const { chat, user } = createRequire(import.meta.url)('@pushprotocol/restapi') as typeof RestApi
   bob.push.attach({ chat, user }, { pgpPrivateKey: decryptedPgpPrivateKey, env, onIngested: take })
   expect(await bob.push.mirror()).toMatchObject({ topics: 1 })
   // What Bob writes himself is not mirrored to him.

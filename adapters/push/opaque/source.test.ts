@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { createGate, elementsOf, toldOf } from './source.ts'
+import { PushError } from '../errors.ts'
+import type { TextRestClient } from '../rest.ts'
+import { createGate, createSource, elementsOf, toldOf } from './source.ts'
 
 const own = 'eip155:0x52908400098527886E0F7030069857D2E4169EE7'
 const peer = 'eip155:0x8617E340B3D01FA5F11F306F4090FD50E238070D'
@@ -40,4 +42,20 @@ it('lets a few through at once, and failures make room', async () => {
   const results = await Promise.allSettled(Array.from({ length: 9 }, (_, index) => work(index % 2 === 0)))
   expect(results.filter(({ status }) => status === 'rejected').length).toBe(5)
   expect(most).toBe(2)
+})
+
+it('asks for fewer messages when a page of them is too much for one answer', async () => {
+  const limits: number[] = []
+  const message = (at: number) => ({ cid: `c${at}`, link: `c${at - 1}`, fromDID: peer, toDID: own })
+  const rest = {
+    async text(path: string) {
+      const limit = Number(/fetchLimit=(\d+)$/.exec(path)?.[1])
+      limits.push(limit)
+      if (limit > 1) throw new PushError('malformed-answer', 'too long')
+      return JSON.stringify([message(9)])
+    },
+  } as unknown as TextRestClient
+  const source = createSource(rest, own, createGate())
+  expect((await source.page('c9', 30, new AbortController().signal)).map(({ cid }) => cid)).toEqual(['c9'])
+  expect(limits).toEqual([30, 5, 1])
 })

@@ -68,7 +68,18 @@ export function createSource(rest: TextRestClient, account: string, gate: Gate):
     get: (path, schema, signal) => gate(() => rest.get(path, schema, signal)),
   }
 
+  /** A page of very large messages is more than is taken in one answer; fewer of them may not be. */
   async function read(cid: string, limit: number, signal: AbortSignal): Promise<(RawMessage | null)[]> {
+    try {
+      return await readOnce(cid, limit, signal)
+    } catch (error) {
+      const isSmallest = limit === 1
+      if (isSmallest || !(error instanceof PushError) || error.code !== 'malformed-answer') throw error
+      return read(cid, Math.ceil(limit / 6), signal)
+    }
+  }
+
+  async function readOnce(cid: string, limit: number, signal: AbortSignal): Promise<(RawMessage | null)[]> {
     const answer = await gate(() => rest.text(pagePath(cid, limit), signal))
     const elements = elementsOf(answer)
     if (elements) return elements.map((element) => rawMessageOf(element, account))
