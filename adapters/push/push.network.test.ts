@@ -229,4 +229,20 @@ it('two adapters at different addresses do not meet', async () => {
   await arrives(alice, intent.frame)
   expect(other.calls.get('POST /v1/chat/request')).toBeUndefined()
   expect(sandbox.calls.get('POST /v1/chat/request')).toBe(1)
+
+  // Both at once, each to the wallet that its own service knows.
+  const bob = await startUser(other)
+  closing.push(() => bob.close())
+  const pairs = Array.from({ length: 10 }, () => [testIntent(alice), testIntent(bob)] as const)
+  await Promise.all(
+    pairs.flatMap(([toAlice, toBob]) => [
+      gateway.adapter.send(toAlice, neverAborted),
+      second.adapter.send(toBob, neverAborted),
+    ]),
+  )
+  for (const [toAlice, toBob] of pairs) {
+    await arrives(alice, toAlice.frame)
+    await arrives(bob, toBob.frame)
+  }
+  expect([framesOf(alice).length, framesOf(bob).length]).toEqual([11, 10])
 })
