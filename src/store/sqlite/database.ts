@@ -43,7 +43,7 @@ export class Database {
 
   /** Makes durable what was done since `begin`. */
   commit(): void {
-    this.recent.indexSlice(this.#began)
+    this.recent.indexSlice()
     this.run('COMMIT')
     this.recent.settle()
     this.#began = this.recent.mark()

@@ -7,6 +7,12 @@ import { IndexRows, prefixOf } from './index-rows.ts'
  */
 const INDEX_BATCH = 8_192
 
+/**
+ * Index rows that are written at once, some milliseconds of work. Neighbours in an index share pages, and each page that a
+ * commit has changed is written whole: many small slices would write the same pages again and again.
+ */
+const INDEX_SLICE = 512
+
 export interface RecentEnvelope {
   seq: number
   id: Uint8Array
@@ -169,13 +175,14 @@ export class RecentEnvelopes {
     this.#indexedThrough = indexedThrough
   }
 
-  /** Writes a slice to the indexes, in proportion to the envelopes of this transaction, which began at `mark`. */
-  indexSlice({ length }: RecentMark): void {
+  /** Writes to the indexes what is due by now, once that is worth a slice. */
+  indexSlice(): void {
     const { rows } = this.#indexing ?? {}
     if (rows === undefined || this.#position === rows.length) return
-    const added = this.#gathering.length - length
     // Twice as fast as new ones come, so that one batch is done before the next has gathered.
-    this.#write(rows, Math.ceil((rows.length * 2 * added) / this.#batch))
+    const due = Math.min(rows.length, Math.ceil((rows.length * 2 * this.#gathering.length) / this.#batch))
+    const size = due - this.#position
+    if (size >= INDEX_SLICE || due === rows.length) this.#write(rows, size)
   }
 
   /** Writes everything to the indexes, in this transaction. */
