@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 
-/** Sends, hears, and walks over a badly signed message, for which the SDK prints most. */
+/** Sends, well and with an answer of failure, hears, and walks over a badly signed message. */
 const script = `
   import { encodeText } from './carriage.ts'
   import { startSandbox } from './sandbox/index.ts'
@@ -19,6 +19,8 @@ const script = `
   await gateway.adapter.send(testIntent(alice), neverAborted)
   await alice.sendText(gateway.did, encodeText(testFrame()))
   sandbox.faults.plantBadlySigned(alice.did, gateway.did)
+  sandbox.faults.failWith(503, 1, { method: 'POST' })
+  const failed = await gateway.adapter.send(testIntent(alice), neverAborted).then(() => 0, () => 1)
   let frames = 0
   for await (const _inbound of gateway.adapter.history.walk({ since: 0, pairs: [] }, neverAborted)) frames++
   const findings = await gateway.adapter.doctor.examine(neverAborted)
@@ -26,7 +28,7 @@ const script = `
   await gateway.stop()
   await alice.close()
   await sandbox.stop()
-  console.log('frames', frames, 'left out', leftOut)
+  console.log('frames', frames, 'left out', leftOut, 'failed', failed)
 `
 
 it('nothing that the SDK prints reaches the console of the gateway', async () => {
@@ -40,7 +42,7 @@ it('nothing that the SDK prints reaches the console of the gateway', async () =>
     const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--no-warnings', file], {
       timeout: 120_000,
     })
-    expect({ stdout, stderr }).toEqual({ stdout: 'frames 1 left out 1\n', stderr: '' })
+    expect({ stdout, stderr }).toEqual({ stdout: 'frames 1 left out 1 failed 1\n', stderr: '' })
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
