@@ -33,6 +33,7 @@ interface PushApi {
     accept(from: string): Promise<unknown>
     send(to: string, message: { type: 'Text'; content: string }): Promise<{ cid: string }>
     history(peer: string, options: { limit: number }): Promise<ShownPushMessage[]>
+    group: { join(chatId: string): Promise<unknown> }
   }
   initStream(
     listen: string[],
@@ -208,4 +209,22 @@ it('a message that comes by the SDK’s own stream and mirrored is shown once; a
   await send(['unseen'])
   await waitFor(() => native.length === 3, LONG)
   expect(results.length).toBe(before + 2)
+}, 200_000)
+
+it('messages of a private group are mirrored under its id, and registering anew begins from there', async () => {
+  const options = { description: 'two of us', members: [bobDid()], private: true }
+  const { chatId } = (await alice.invoke('chat.group.create', 'two', options)) as { chatId: string }
+  await bobPush.chat.group.join(chatId)
+  await alice.sendText(chatId, 'before')
+  await bob.push.mirror({ chats: [{ id: chatId }] })
+  const before = results.length
+  await send(['not of the group'])
+  for (const text of names(0, 3)) await alice.sendText(chatId, text)
+  await waitFor(() => results.length >= before + 3 || failures.length > 0, LONG)
+  expect(failures).toEqual([])
+  expect(
+    results
+      .slice(before)
+      .map(({ outcome, chat, from, message }) => [outcome, chat, from, message?.messageObj]),
+  ).toEqual(names(0, 3).map((content) => ['message', chatId, alice.did, { content }]))
 }, 200_000)
