@@ -85,7 +85,7 @@ it('fifty wallets fit one process, and closing them gives back threads and files
     expect(after.files).toBeLessThanOrEqual(before.files + 20)
     expect(during.threads).toBeLessThan(before.threads + WALLETS)
   }
-})
+}, 240_000)
 
 it('a smart account enrols when its contract accepts the signature', async () => {
   const context = createRecordingContext()
