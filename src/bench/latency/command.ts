@@ -68,6 +68,7 @@ async function run(words: string[], call: string, signal: AbortSignal): Promise<
   })
   const folder = request.resume ?? request.out ?? reportFolder('latency')
   const isDone = doneIn(resumed?.lines ?? [])
+  let failure: Error | null = null
   if (resumed && scheduleOf(options, cells.list, isDone).length === 0)
     reporter.say('every sample is there already')
   else {
@@ -78,10 +79,15 @@ async function run(words: string[], call: string, signal: AbortSignal): Promise<
         cells.list = made.cells
         await createFolder(folder, made)
       }
-      await session({ folder, options, scene, cells: cells.list, reporter, signal })
+      // What was measured until then is worth a report.
+      await session({ folder, options, scene, cells: cells.list, reporter, signal }).catch(
+        (error: unknown) => {
+          failure = error instanceof Error ? error : new Error(String(error))
+        },
+      )
     } finally {
       reporter.end()
-      await scene.close()
+      await closed(scene, reporter)
     }
   }
   const { run: kept, lines } = await readFolder(folder)
@@ -89,7 +95,15 @@ async function run(words: string[], call: string, signal: AbortSignal): Promise<
   await writeReport(folder, report)
   tell(report, folder, request.json)
   if (!report.complete) process.stderr.write(`interrupted; go on with: ${call} latency --resume ${folder}\n`)
+  if (failure !== null && !signal.aborted) throw failure
   return report.complete ? 0 : INTERRUPTED
+}
+
+/** A client or child that does not end well takes nothing from what was measured. */
+async function closed(scene: Scene, reporter: Reporter): Promise<void> {
+  await scene.close().catch((error: unknown) => {
+    reporter.say(`some parts did not stop well: ${error instanceof Error ? error.message : String(error)}`)
+  })
 }
 
 function runFileFor(options: LatencyOptions, scene: Scene, command: string): RunFile {

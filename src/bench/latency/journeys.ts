@@ -141,6 +141,7 @@ function rowOf(pair: string, passages: readonly Passage[], until: 'acknowledged'
     failed: dead,
     late: 0,
     duplicates: 0,
+    errors: {},
     lossShare: shareInterval(dead, times.length),
     latency: figures(ordered),
     legs: isFirst ? { in: figures(sorted([])), gateway: figures(own), out: figures(out) } : null,

@@ -60,7 +60,7 @@ export async function measure(input: MeasureInput): Promise<Progress> {
     lost: 0,
     failed: 0,
     copies: 0,
-    secondsLeft: 0,
+    secondsLeft: (schedule.at(-1)?.dueMs ?? 0) / 1000,
     cell: null,
   }
   let writing: Promise<unknown> = Promise.resolve()

@@ -116,6 +116,18 @@ describe('figures', () => {
     expect(report.warnings.join()).not.toMatch(/Grew/)
   })
 
+  test('what an SDK refused to send is told with its words', () => {
+    const refusing = lines.map(
+      (line): Line =>
+        line.kind === 'sample' && line.cell === 'native:push:256' && line.number < 3
+          ? { ...line, outcome: 'failed', arrived: null, error: 'socket hang up' }
+          : line,
+    )
+    const refused = reportOf(run, refusing)
+    expect(refused.rows.find(({ id }) => id === 'native:push:256')).toMatchObject({ failed: 3, lost: 0 })
+    expect(refused.warnings).toContain('Push, native: refused 3 times with “socket hang up”.')
+  })
+
   test('copies are duplicates, but for the first one of what was lost by then', () => {
     const id = 'gateway:xmtp>push:256'
     const copies = [copy(id, 0), copy(id, 0), copy(id, 5)]

@@ -54,6 +54,8 @@ export interface Row {
   late: number
   /** Copies beyond the first of each message. */
   duplicates: number
+  /** What SDKs said when they refused to send, and how often. */
+  errors: Record<string, number>
   lossShare: Interval
   /** From the moment at which a message is due to its arrival. Lost ones count as later than all others. */
   latency: Figure[]
@@ -157,6 +159,7 @@ function rowOf(cell: Cell, samples: readonly Samples[], { copies, native, seed, 
     failed,
     late,
     duplicates: copies.length - late,
+    errors: errorsOf(samples),
     lossShare: shareInterval(lost + failed, samples.length),
     latency: figures(ordered),
     legs: cell.path === 'gateway' ? legsOf(samples) : null,
@@ -171,6 +174,14 @@ function rowOf(cell: Cell, samples: readonly Samples[], { copies, native, seed, 
       ]),
     ),
   }
+}
+
+function errorsOf(samples: readonly Samples[]): Record<string, number> {
+  const errors: Record<string, number> = {}
+  for (const { outcome, error } of samples) {
+    if (outcome === 'failed' && error !== undefined) errors[error] = (errors[error] ?? 0) + 1
+  }
+  return errors
 }
 
 /** The first copy of a message that was lost by then is no second one. */
@@ -317,6 +328,10 @@ export function warningsOf(
   const losing = rows.filter(({ lost, failed }) => lost + failed > 0)
   if (losing.length > 0)
     warnings.push(`Messages were lost or refused on: ${losing.map(({ title }) => title).join('; ')}.`)
+  for (const { title, errors } of losing) {
+    const [most] = Object.entries(errors).sort(([, one], [, other]) => other - one)
+    if (most) warnings.push(`${title}: refused ${most[1]} times with “${most[0]}”.`)
+  }
   return warnings
 }
 
