@@ -59,7 +59,7 @@ beforeAll(async () => {
   key = await aliceWallet.pushKey(baseUrl)
   canaries.push(...canariesOf(key))
   await start()
-}, 120_000)
+}, 240_000)
 
 afterAll(async () => {
   await bob?.close()
@@ -132,7 +132,7 @@ it('refuses another wallet’s key, and enrols with the right one', async () => 
   expect(completed).toMatchObject({ state: 'active', address: aliceDid })
   expect(aliceWallet.signed).toContain(begun.text)
   enrolment = completed
-}, 120_000)
+}, 240_000)
 
 it('a stranger’s request is shown, and accepted by the answer alone', async () => {
   const cid = await bob.sendText(aliceDid, 'hello from Push')
@@ -158,7 +158,7 @@ it('a stranger’s request is shown, and accepted by the answer alone', async ()
     what: 'the acknowledgement',
     ...PATIENCE,
   })
-}, 120_000)
+}, 240_000)
 
 it('replies, reactions, links and receipts go both ways', async () => {
   const question = await write(bob, aliceDid, { type: 'Text', content: 'how are you?' })
@@ -209,7 +209,7 @@ it('replies, reactions, links and receipts go both ways', async () => {
   }[]
   expect(latest.map(({ messageObj }) => messageObj.reference)).toEqual(latest.map(() => question))
   expect(latest[0]?.messageObj.content).toMatchObject({ messageObj: { content: '🎉' } })
-}, 120_000)
+}, 240_000)
 
 it.each([
   ['private', 'pgp', []],
@@ -288,7 +288,7 @@ it('shows what the wallet writes with an application of its own as sent', async 
     to: [walletOf(bob)],
   })
   expect((await inbox()).filter((message) => message.text === 'hello back')).toHaveLength(1)
-}, 120_000)
+}, 240_000)
 
 it('reads after an outage what was missed, once, and sends what waited', async () => {
   sandbox.faults.loss(1)
@@ -324,7 +324,7 @@ it('sends once where the answer was lost', async () => {
     messageObj: { content: unknown }
   }[]
   expect(history.filter(({ messageObj }) => messageObj.content === 'perhaps')).toHaveLength(1)
-}, 120_000)
+}, 240_000)
 
 it('writes nothing in the clear to a wallet without keys', async () => {
   const nobody = Wallet.createRandom().address.toLowerCase()
@@ -334,7 +334,7 @@ it('writes nothing in the clear to a wallet without keys', async () => {
     what: 'the refusal',
     ...PATIENCE,
   })
-}, 120_000)
+}, 240_000)
 
 it('goes on after a restart of the gateway, with what came meanwhile', async () => {
   await gateway.stop()
@@ -345,7 +345,7 @@ it('goes on after a restart of the gateway, with what came meanwhile', async () 
   await heard(bob, 'back again')
   const all = (await inbox()).map(({ attestation }) => attestation?.remoteId).filter((id) => id !== null)
   expect(all.length).toBe(new Set(all).size)
-}, 120_000)
+}, 240_000)
 
 it('ends: nothing more is read or sent, and the key stands nowhere', async () => {
   const stored = await gateway.gateway.store.getEnrolment(enrolment.id)
@@ -369,4 +369,4 @@ it('ends: nothing more is read or sent, and the key stands nowhere', async () =>
   expect(findCanaries(canaries, new Map([['the key itself', key]]))).not.toEqual([])
   expect(lines.length).toBeGreaterThan(10)
   expect(findCanaries([...canaries, wrapped], places)).toEqual([])
-}, 120_000)
+}, 240_000)

@@ -102,7 +102,7 @@ it('what no event told of comes with the next message, in order, and each once',
   await bob.sendText(alice.did, 'fifth')
   await waitFor(() => heard(test).includes('fifth'), { what: 'the last message', timeoutMs: 60_000 })
   expect(heard(test)).toEqual(['first', 'second', 'third', 'fourth', 'fifth'])
-}, 120_000)
+}, 240_000)
 
 it('somebody’s envelope for the wallet is delivered as such, and shown by nobody else', async () => {
   const { sandbox, alice, bob } = await setUp()
@@ -115,7 +115,7 @@ it('somebody’s envelope for the wallet is delivered as such, and shown by nobo
   expect(delivery?.inbound.frame).toEqual(frame)
   expect(await walked(facet, id)).toEqual([])
   expect(heard(test)).toEqual([])
-}, 120_000)
+}, 240_000)
 
 it('a retry after a lost answer sends nothing, and equal texts are two messages', async () => {
   const { sandbox, alice, bob } = await setUp()
@@ -131,7 +131,7 @@ it('a retry after a lost answer sends nothing, and equal texts are two messages'
   await facet.send(intentOf(id, to, 'the end'), neverAborted)
   await waitFor(() => copies(bob, 'the end') === 1, { what: 'the end', timeoutMs: 60_000 })
   expect(copies(bob, 'yes')).toBe(2)
-}, 120_000)
+}, 240_000)
 
 it('a receipt accepts no stranger’s request; an answer does', async () => {
   const { sandbox, alice, bob } = await setUp()
@@ -148,7 +148,7 @@ it('a receipt accepts no stranger’s request; an answer does', async () => {
   await facet.send(intentOf(id, { conversation }, 'I do'), neverAborted)
   expect(sandbox.calls.get('PUT /v1/chat/request/accept')).toBe(1)
   await facet.send({ ...receipt, transactionId: randomBytes(16).toString('hex') }, neverAborted)
-}, 120_000)
+}, 240_000)
 
 it('nothing goes to a group in the clear that was private, or to a key that a member did not sign', async () => {
   const { sandbox, alice, bob } = await setUp()
@@ -181,7 +181,7 @@ it('nothing goes to a group in the clear that was private, or to a key that a me
     remoteCode: 'plaintext-refused',
   })
   expect(taken()).toBe(before)
-}, 120_000)
+}, 240_000)
 
 it('what is signed for another chat, badly or not at all is left out, and the rest is read', async () => {
   const { sandbox, alice, bob, user } = await setUp({ strict: false })
@@ -219,7 +219,22 @@ it('what is signed for another chat, badly or not at all is left out, and the re
   const expected = ['genuine', 'genuine too', 'genuine at last']
   expect(heard(test)).toEqual(expected)
   expect(await walked(facet, id)).toEqual(expected)
-}, 120_000)
+}, 240_000)
+
+it('a chat that the service does not give does not keep the others from being read', async () => {
+  const { sandbox, alice, bob, user } = await setUp()
+  const carol = await user()
+  const { facet, id } = await enrolled(sandbox, alice)
+  await bob.sendText(alice.did, 'from Bob')
+  const gone = await carol.sendText(alice.did, 'from Carol')
+  sandbox.faults.failWith(404, Number.POSITIVE_INFINITY, { path: gone })
+  expect(await walked(facet, id)).toEqual(['from Bob'])
+  sandbox.faults.healCalls()
+  sandbox.faults.failWith(503, Number.POSITIVE_INFINITY, { path: gone })
+  await expect(walked(facet, id)).rejects.toMatchObject({ class: 'retryable' })
+  sandbox.faults.healCalls()
+  expect((await walked(facet, id)).sort()).toEqual(['from Bob', 'from Carol'])
+}, 240_000)
 
 it('a wallet that makes new keys has taken its account back', async () => {
   const { sandbox, alice, bob } = await setUp()
@@ -233,7 +248,7 @@ it('a wallet that makes new keys has taken its account back', async () => {
   await expect(facet.send(intentOf(id, { wallet: bob.wallet }, 'no'), neverAborted)).rejects.toMatchObject({
     name: 'AdapterError',
   })
-}, 120_000)
+}, 240_000)
 
 it('the key goes into a new thread when one has ended, and nowhere after the end', async () => {
   const { sandbox, alice, bob } = await setUp()
@@ -274,4 +289,4 @@ it('the key goes into a new thread when one has ended, and nowhere after the end
   })
   await expect(other.admit(neverAborted)).rejects.toMatchObject({ code: 'key-replaced' })
   await other.dispose()
-}, 120_000)
+}, 240_000)

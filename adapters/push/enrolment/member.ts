@@ -10,7 +10,7 @@ import type { EnrolledAccount } from './account.ts'
 import type { Groups } from './conversations.ts'
 import { invitationOf, readInvitation } from './invitations.ts'
 import { holdLine, reportOf } from './line.ts'
-import { conversationIdOf, createNativeReader } from './reader.ts'
+import { conversationIdOf, createNativeReader, isLasting } from './reader.ts'
 import { createNativeSender, type NativeSender } from './sender.ts'
 import type { SentMessages } from './sent.ts'
 
@@ -18,7 +18,7 @@ import type { SentMessages } from './sent.ts'
 const CAPACITY = 500
 /** Messages remembered as heard, so that gaps in a chain are seen. */
 const REMEMBERED_MESSAGES = 5_000
-/** A gap is followed back to this long before the line was opened, in milliseconds; a walk reads what is older. */
+/** A gap is followed back to this long before the last walk, or the opening, in milliseconds: what is older was walked. */
 const CLOCK_SKEW_MS = 120_000
 /** What is told of groups, in order; no conversation has this name. */
 const GROUP_LANE = ''
@@ -55,7 +55,7 @@ export function openMember(parts: MemberParts): Member {
   const sender = createNativeSender({ ...parts, clock })
   const known = boundedSet(REMEMBERED_MESSAGES)
   const lanes = new Map<string, Promise<void>>()
-  const floor = clock.now() - CLOCK_SKEW_MS
+  let floor = clock.now() - CLOCK_SKEW_MS
   let waiting = 0
   let state: AdapterState | null = null
 
@@ -163,6 +163,25 @@ export function openMember(parts: MemberParts): Member {
     }
   }
 
+  /** One chat that cannot be read does not stand in the way of the others: what may go well later is returned at the end. */
+  async function* chats(
+    list: 'chats' | 'requests',
+    since: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<NativeInbound, PushError | null> {
+    let failure: PushError | null = null
+    for await (const feed of listFeeds(rest, account.did, list, signal)) {
+      try {
+        yield* chat(feed, since, signal)
+      } catch (error) {
+        if (!(error instanceof PushError) || !isOfOneChat(error)) throw error
+        log.warn({ enrolment: id, code: error.code, status: error.status }, 'a Push chat could not be read')
+        if (!isLasting(error)) failure ??= error
+      }
+    }
+    return failure
+  }
+
   const { baseUrl, timeoutMs, longestPauseMs } = parts.line
   const held = holdLine(
     {
@@ -192,9 +211,12 @@ export function openMember(parts: MemberParts): Member {
         if (error instanceof PushError && error.code === 'key-replaced') report(reportOf(error))
         throw error
       })
-      for await (const feed of listFeeds(rest, account.did, 'chats', signal)) yield* chat(feed, since, signal)
-      for await (const feed of listFeeds(rest, account.did, 'requests', signal))
-        yield* chat(feed, since, signal)
+      const startedAt = clock.now()
+      const inChats = yield* chats('chats', since, signal)
+      const inRequests = yield* chats('requests', since, signal)
+      const failure = inChats ?? inRequests
+      if (failure) throw failure
+      floor = Math.max(floor, startedAt - CLOCK_SKEW_MS)
     },
     async close() {
       life.abort(new PushError('aborted', 'The enrolment was closed'))
@@ -204,4 +226,9 @@ export function openMember(parts: MemberParts): Member {
       report({ state: 'stopped' })
     },
   }
+}
+
+/** An answer about this chat, rather than trouble with the service. */
+function isOfOneChat({ code, status = 0 }: PushError): boolean {
+  return code === 'malformed-answer' || (code === 'refused' && status < 500 && status !== 429)
 }

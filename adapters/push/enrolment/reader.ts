@@ -15,8 +15,8 @@ const UNENCRYPTED = 'push.org/unencrypted'
 /** Failures that are the message's or its sender's own, and stay. */
 const lasting = new Set(['wallet-without-keys', 'key-unverified', 'key-reverted', 'sdk-failed'])
 
-/** Also a refusal for good, e.g. of the key of a group that the account is not in any more. */
-function isLasting({ code, status = 0 }: PushError): boolean {
+/** Whether it stays. Also a refusal for good, e.g. of the key of a group that the account is not in any more. */
+export function isLasting({ code, status = 0 }: PushError): boolean {
   const mayPass = status === 408 || status === 429 || status >= 500
   return lasting.has(code) || (code === 'refused' && !mayPass)
 }
