@@ -6,7 +6,7 @@ import type { ChatCredentials, ChatPayload, ChatReport, ChatRequest, NativeMessa
 interface Sdk {
   create(options: { SDKAppID: number; proxyServer: string }): Chat
   EVENT: { SDK_READY: string; MESSAGE_RECEIVED: string; MESSAGE_REVOKED: string }
-  TYPES: { CONV_C2C: string; CONV_GROUP: string; MSG_CUSTOM: string; MSG_TEXT: string }
+  TYPES: { CONV_C2C: string; CONV_GROUP: string; MSG_CUSTOM: string; MSG_TEXT: string; GRP_MEETING: string }
 }
 interface Chat {
   setLogLevel(level: number): void
@@ -20,6 +20,7 @@ interface Chat {
   setMessageRead(options: { conversationID: string }): Promise<unknown>
   sendMessage(message: SdkMessage, options: object): Promise<{ data: { message: SdkMessage } }>
   joinGroup(options: { groupID: string }): Promise<unknown>
+  createGroup(options: { groupID: string; name: string; type: string }): Promise<unknown>
   getMessageList(options: { conversationID: string }): Promise<{ data: { messageList: SdkMessage[] } }>
   destroy(): Promise<unknown>
 }
@@ -112,6 +113,11 @@ async function handle(client: Chat, request: Exclude<ChatRequest, { method: 'con
     case 'setRead':
       await client.setMessageRead({ conversationID: `C2C${request.peer}` })
       return null
+    case 'createGroup': {
+      const { groupId, name } = request
+      await client.createGroup({ groupID: groupId, name, type: sdk.TYPES.GRP_MEETING })
+      return null
+    }
     case 'joinGroup':
       await client.joinGroup({ groupID: request.groupId })
       return null

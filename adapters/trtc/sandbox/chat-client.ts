@@ -118,6 +118,8 @@ export interface ChatClient {
   revoke(id: string): Promise<void>
   /** Tells the peer that everything is read. */
   setRead(peer: string): Promise<void>
+  /** Makes a group that anybody may join, with this client as its owner. */
+  createGroup(groupId: string, name: string): Promise<void>
   joinGroup(groupId: string): Promise<void>
   /** The latest messages with a user, oldest first, as the service keeps them. */
   messageList(peer: string): Promise<ChatMessage[]>
@@ -146,6 +148,7 @@ export type ChatRequest =
   | { method: 'send'; to: string; payload: ChatPayload; options: SendChatOptions }
   | { method: 'revoke'; id: string }
   | { method: 'setRead'; peer: string }
+  | { method: 'createGroup'; groupId: string; name: string }
   | { method: 'joinGroup'; groupId: string }
   | { method: 'messageList'; peer: string }
   | { method: 'close' }
@@ -229,6 +232,9 @@ export async function connectChatClient(credentials: ChatCredentials): Promise<C
     },
     async setRead(peer) {
       await child.call({ method: 'setRead', peer })
+    },
+    async createGroup(groupId, name) {
+      await child.call({ method: 'createGroup', groupId, name })
     },
     async joinGroup(groupId) {
       await child.call({ method: 'joinGroup', groupId })

@@ -97,6 +97,7 @@ export function createDirect(options: {
       MsgBody: messageBody(body),
       CloudCustomData: optionalText(body, 'CloudCustomData'),
       MsgFlagBits: 0,
+      MsgVersion: 0,
       onlineOnly: body.MsgLifeTime === 0 || body.OnlineOnlyFlag === 1,
     }
   }
@@ -164,6 +165,7 @@ export function createDirect(options: {
       From_AccountNick: users.nickname(message.From_Account),
       From_AccountHeadurl: '',
       MsgFlagBits: message.MsgFlagBits,
+      MsgVersion: message.MsgVersion,
       IsPeerRead: 0,
       ...(message.onlineOnly ? { MsgLifeTime: 0 } : {}),
     }
@@ -221,9 +223,9 @@ export function createDirect(options: {
       if (!message) throw new ServiceError(20022, 'no such message')
       if (body.MsgBody !== undefined) message.MsgBody = messageBody(body)
       if (body.CloudCustomData !== undefined) message.CloudCustomData = optionalText(body, 'CloudCustomData')
-      const notice = { ModifyC2cMsgNotify: { ...wire(message) } }
+      message.MsgVersion++
       for (const session of new Set([...users.sessions(from), ...users.sessions(to)])) {
-        session.push({ EventArray: [{ Event: 10, C2cNotifyMsgArray: [notice] }] })
+        session.push({ EventArray: [{ Event: 15, C2cMsgModNotifys: [wire(message)] }] })
       }
     },
     setRead(reader, peer, platform) {

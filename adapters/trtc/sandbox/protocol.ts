@@ -22,6 +22,8 @@ export interface DirectMessage {
   CloudCustomData: string
   /** 8: recalled. */
   MsgFlagBits: number
+  /** How often it was modified. */
+  MsgVersion: number
   /** Not kept: only clients that are online get it. */
   onlineOnly: boolean
 }
