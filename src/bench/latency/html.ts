@@ -92,12 +92,12 @@ function sizeSections(report: LatencyReport, size: number | null, several: boole
     `<p class="note">Below each figure its 95 % confidence interval, whatever the distribution. “Gateway adds”: from the moment its adapter of one network hands a message over to the call of the other adapter. ${isProbes ? '“Than native”: median through the gateway less the median of the network where it starts.' : ''}</p>`,
     `<div class="card scroll">${percentileTable(rows, networks)}</div>`,
     `<h2>Distributions${suffix}</h2>`,
-    `<p class="note">Share of all messages that arrived within a time; lost ones keep a curve below 100 %.${bandNote(rows)}</p>`,
+    `<p class="note">Share of all messages that arrived within a time; lost ones keep a curve below 100 %; dashed: through the gateway to the same network.${bandNote(rows)}</p>`,
     `<div class="grid2">${distributions(rows, networks).join('')}</div>`,
     ...(rows.some(({ legs }) => legs !== null)
       ? [
           `<h2>Where the time goes${suffix}</h2>`,
-          '<p class="note">Medians of each leg: from the client to the gateway, inside it (dark), from it to the client. Medians of parts need not add up to the median of the whole.</p>',
+          '<p class="note">Medians of each leg: from the client to the gateway, inside it (the piece in between), from it to the client. Medians of parts need not add up to the median of the whole.</p>',
           `<div class="card">${legsChart(rows)}</div>`,
         ]
       : []),
@@ -154,12 +154,12 @@ function percentileTable(rows: readonly Row[], networks: readonly string[]): str
 }
 
 function tableRow(row: Row, hasNative: boolean): string {
-  const { title, path, samples, lost, failed, duplicates, lossShare, latency, legs, overNative } = row
+  const { title, path, samples, lost, failed, late, duplicates, lossShare, latency, legs, overNative } = row
   const name = path === 'native' ? 'native' : title
   const gone = lost + failed
   const over = overNative?.[0]
   const interval = over?.interval ? `${signed(over.interval.low)} – ${signed(over.interval.high)}` : ''
-  return `<tr><td>${escaped(name)}</td><td>${count(samples)}</td><td>${count(gone)}<small>≤ ${(lossShare.high * 100).toFixed(gone === 0 || lossShare.high < 0.01 ? 2 : 1)} %</small></td><td>${count(duplicates)}</td>${latency.map((figure) => `<td>${figureCell(figure, samples)}</td>`).join('')}${(legs?.gateway ?? [null, null, null]).map((figure) => `<td class="adds">${figure === null ? '' : figureCell(figure, samples)}</td>`).join('')}${hasNative ? `<td>${over ? signed(over.value) : ''}<small>${interval}</small></td>` : ''}</tr>`
+  return `<tr><td>${escaped(name)}</td><td>${count(samples)}</td><td>${count(gone)}<small>≤ ${(lossShare.high * 100).toFixed(gone === 0 || lossShare.high < 0.01 ? 2 : 1)} %${late > 0 ? `, ${count(late)} late` : ''}</small></td><td>${count(duplicates)}</td>${latency.map((figure) => `<td>${figureCell(figure, samples)}</td>`).join('')}${(legs?.gateway ?? [null, null, null]).map((figure) => `<td class="adds">${figure === null ? '' : figureCell(figure, samples)}</td>`).join('')}${hasNative ? `<td>${over ? signed(over.value) : ''}<small>${interval}</small></td>` : ''}</tr>`
 }
 
 function figureCell({ value, low, high }: Figure, samples: number): string {

@@ -81,7 +81,8 @@ export async function measure(input: MeasureInput): Promise<Progress> {
   })
 
   function copy({ dueAt, line }: Open, at: number): void {
-    progress.copies++
+    // Of one that was lost by then it is the first.
+    if (line.outcome === 'arrived' || line.arrived !== null) progress.copies++
     const { cell, number, warmup } = line
     write({ kind: 'copy', session, cell, number, warmup, arrived: rounded(at - dueAt) })
   }

@@ -46,7 +46,7 @@ tr.head td { padding-top: 18px; font-weight: 650; font-size: 13px; border-bottom
 td.adds { background: color-mix(in srgb, var(--gateway) 5%, transparent); font-weight: 600; }
 td.adds small { font-weight: 400; }
 td.wrap { white-space: normal; text-align: left; min-width: 320px; }
-.matrix { table-layout: fixed; }
+.matrix { table-layout: fixed; min-width: 620px; }
 .matrix td, .matrix th { text-align: center; vertical-align: middle; }
 .matrix th:first-child { text-align: left; }
 .matrix td { border: 2px solid var(--card); border-radius: 8px; padding: 10px 8px; }
@@ -72,6 +72,7 @@ dd { margin: 0; min-width: 0; }
 footer { margin-top: 48px; color: var(--soft); font-size: 13px; }
 @media (max-width: 560px) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 8px; } .grid2 { grid-template-columns: 1fr; } }
 @media print {
+  @page { size: A4 landscape; margin: 12mm; }
   :root { --page: #fff; --card: #fff; }
   body { font-size: 11px; }
   main { max-width: none; padding: 0; }
@@ -79,6 +80,9 @@ footer { margin-top: 48px; color: var(--soft); font-size: 13px; }
   h2 { break-after: avoid; }
   .grid2 { grid-template-columns: 1fr 1fr; }
   .grid3 { grid-template-columns: 1fr 1fr 1fr; }
+  table { font-size: 10px; }
+  td small { font-size: 9px; }
   th, td { padding: 4px 6px; }
+  .matrix { min-width: 0; }
 }
 `
