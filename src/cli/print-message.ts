@@ -19,6 +19,7 @@ export function printMessage(input: Pick<CommandInput, 'json' | 'print'>, entry:
               text: message.text,
               createdAt: message.createdAt,
               via: message.via,
+              mode: message.mode,
             }
           : { error: error?.code ?? 'unknown' }),
       }),
@@ -36,6 +37,6 @@ export function printMessage(input: Pick<CommandInput, 'json' | 'print'>, entry:
   const who = message.direction === 'sent' ? 'you' : displayWallet(message.from)
   const body = plain(message.text ?? message.content.fallback ?? `[${message.contentType}]`)
   input.print(
-    `${style('dim', time)} ${style('bold', who)} ${style('dim', `over ${plain(message.via)}`)}  ${body}`,
+    `${style('dim', time)} ${style('bold', who)} ${style('dim', `over ${plain(message.via)}/${message.mode}`)}  ${body}`,
   )
 }

@@ -2,6 +2,7 @@
 import { decodeFrame, fromHex, toHex } from '../envelope/index.ts'
 import { accountText, createContractVerifier, createLenientVerifier, parseWallet } from '../identity/index.ts'
 import { createApi } from './api.ts'
+import { type Conversations, createConversations } from './conversations.ts'
 import { createDirectory, type Peer } from './directory.ts'
 import { createDualPiece, type DualPiece } from './dual.ts'
 import {
@@ -12,7 +13,7 @@ import {
   readGatewayKeys,
 } from './enrolments.ts'
 import { ClientError } from './errors.ts'
-import { createInbox, type LiveOptions } from './inbox.ts'
+import { createInbox, type InboxOptions, type LiveOptions } from './inbox.ts'
 import { loadKeyring } from './keyring.ts'
 import { createOpener } from './opening.ts'
 import { createPushPiece, type PushPiece } from './push.ts'
@@ -42,6 +43,8 @@ export interface Client {
   readonly wallet: string
   /** Hop mode: the gateway as a client of this wallet on a network. */
   readonly enrolments: Enrolments
+  /** The unified inbox by conversations: unread counts, read state, mute and consent. */
+  readonly conversations: Conversations
   /** XMTP messages over the fast transport, opened by the wallet's own XMTP SDK; and sending over both. */
   readonly xmtp: XmtpPiece & DualPiece
   /** Push messages over the fast transport, opened by the wallet's own Push SDK. */
@@ -67,8 +70,11 @@ export interface Client {
    * or with an error when the gateway refuses for good, e.g. because the session has ended.
    */
   messages(options: LiveOptions): AsyncGenerator<InboxEntry>
-  /** One page of the inbox, oldest first, read or not. */
-  inbox(options?: { after?: string; limit?: number }): Promise<InboxEntry[]>
+  /**
+   * One page of the inbox, oldest first unless asked otherwise, read or not; empty at the end. Go on from the cursor of its
+   * last entry.
+   */
+  inbox(options?: InboxOptions): Promise<InboxEntry[]>
   /** Tells the gateway that the message was read, soon. */
   markRead(id: string): Promise<void>
   /** Hands over at once what waits to be told to the gateway or written to the storage. For before the process ends. */
@@ -162,6 +168,8 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     now,
   })
 
+  const conversations = createConversations({ api, inbox, requireSession })
+
   function requireSession(): void {
     if (!api.token) throw new ClientError('not-signed-in', 'Call signIn() first')
   }
@@ -240,6 +248,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     account,
     wallet,
     enrolments,
+    conversations,
     xmtp: {
       ...createXmtpPiece({ api, receipts, seen: seenParcels, requireSession, now }),
       ...createDualPiece({ send, seen: seenParcels }),

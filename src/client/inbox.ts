@@ -1,6 +1,7 @@
 /** Reading the inbox: live over the stream, and page by page. */
 import { fromBase64url } from '../envelope/index.ts'
 import type { Api } from './api.ts'
+import type { ConversationState } from './conversations.ts'
 import { isTransient } from './errors.ts'
 import type { Opener } from './opening.ts'
 import { pause, pauseBefore } from './pause.ts'
@@ -15,19 +16,46 @@ export interface LiveOptions {
   after?: string
   /** Told before each pause, when the gateway is away. */
   onRetry?: OnRetry
+  /**
+   * Told when the wallet has read in a conversation, or chose for it, on whichever device. What happened while the stream was
+   * away is not told: list the conversations then.
+   */
+  onConversation?: (state: ConversationState) => void
+}
+
+/** Which items, and from where on. */
+export interface InboxOptions {
+  /** `oldest` first, the default, or `newest` first. */
+  order?: 'oldest' | 'newest'
+  /** Cursor from which to go on, with `oldest`. */
+  after?: string
+  /** Cursor from which to go back, with `newest`. */
+  before?: string
+  /** Default 50, at most 200. */
+  limit?: number
+  /** Only of this conversation (id, hex), a denied one too. */
+  conversation?: string
+  /** Only of this content type, with its version or without. */
+  type?: string
+  /** Only from this wallet. */
+  from?: string
 }
 
 export interface Inbox {
   live(options: LiveOptions): AsyncGenerator<InboxEntry>
-  page(options: { after?: string; limit?: number }): Promise<InboxEntry[]>
+  page(options: InboxOptions): Promise<InboxEntry[]>
+  /** Opens one item of an answer. It is given as often as it is asked for. */
+  open(item: InboxItemAnswer): Promise<InboxEntry>
 }
 
 interface InboxAnswer {
   items: InboxItemAnswer[]
-  next: string
+  next: string | null
+  complete: boolean
 }
 
-interface InboxItemAnswer {
+/** An item as the gateway tells it. */
+export interface InboxItemAnswer {
   id: string
   cursor: string
   sealed: string
@@ -55,12 +83,10 @@ export function createInbox(options: {
 }): Inbox {
   const { api, opener, receipts, now } = options
 
-  async function fetchPage(
-    after: string | undefined,
-    limit: number,
-    signal?: AbortSignal,
-  ): Promise<InboxAnswer> {
-    const query = new URLSearchParams({ limit: String(limit), ...(after === undefined ? {} : { after }) })
+  async function fetchPage(asked: InboxOptions, signal?: AbortSignal): Promise<InboxAnswer> {
+    const query = new URLSearchParams(
+      Object.entries(asked).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+    )
     return api.get<InboxAnswer>(`/v1/inbox?${query}`, signal ? { signal } : {})
   }
 
@@ -88,6 +114,12 @@ export function createInbox(options: {
     }
   }
 
+  async function open(item: InboxItemAnswer): Promise<InboxEntry> {
+    const entry = await openItem(options.rereader, item)
+    if (entry === null) throw new Error('an item was taken for one that was shown before')
+    return entry
+  }
+
   /** Opens an item that is new here, and notes that it came. */
   async function take(item: InboxItemAnswer, live: LiveOptions): Promise<InboxEntry | null> {
     const entry = await untilAnswered(() => openItem(opener, item), live)
@@ -101,13 +133,14 @@ export function createInbox(options: {
   async function* missed(live: LiveOptions): AsyncGenerator<InboxEntry> {
     let after: string | undefined
     while (!live.signal.aborted) {
-      const page = await untilAnswered(() => fetchPage(after, PAGE, live.signal), live)
-      if (!page || page.items.length === 0) return
+      const asked = { limit: PAGE, ...(after === undefined ? {} : { after }) }
+      const page = await untilAnswered(() => fetchPage(asked, live.signal), live)
+      if (!page || (page.items.length === 0 && page.complete)) return
       for (const item of page.items) {
         const entry = await take(item, live)
         if (entry) yield entry
       }
-      after = page.next
+      after = page.next ?? undefined
     }
   }
 
@@ -126,6 +159,8 @@ export function createInbox(options: {
           } else if (event.event === 'envelope') {
             const entry = await take(JSON.parse(event.data) as InboxItemAnswer, live)
             if (entry) yield entry
+          } else if (event.event === 'conversation') {
+            live.onConversation?.(JSON.parse(event.data) as ConversationState)
           }
         }
       } finally {
@@ -133,14 +168,25 @@ export function createInbox(options: {
         await Promise.all([options.seen.save(), receipts.flush()])
       }
     },
-    async page({ after, limit = 50 }) {
-      const entries: InboxEntry[] = []
-      for (const item of (await fetchPage(after, limit)).items) {
-        const entry = await openItem(options.rereader, item)
-        if (entry) entries.push(entry)
+    async page({ limit = 50, ...asked }) {
+      const place = asked.order === 'newest' ? 'before' : 'after'
+      for (let from = asked[place]; ; ) {
+        const { items, next, complete } = await fetchPage({
+          ...asked,
+          limit,
+          ...(from === undefined ? {} : { [place]: from }),
+        })
+        // A page of which no item passes the filter may not be the last.
+        if (items.length === 0 && !complete && next !== null) {
+          from = next
+          continue
+        }
+        const entries: InboxEntry[] = []
+        for (const item of items) entries.push(await open(item))
+        return entries
       }
-      return entries
     },
+    open,
   }
 }
 

@@ -9,10 +9,19 @@ export type * from '../content/types.ts'
 export { type Api, createApi } from './api.ts'
 export { type Client, createClient, readGateway } from './client.ts'
 export { contentFor, contentOf } from './contents.ts'
+export type {
+  Consent,
+  Conversation,
+  ConversationFilter,
+  ConversationPage,
+  ConversationState,
+  Conversations,
+  InboxSettings,
+} from './conversations.ts'
 export { type DualPiece, type DualSent, type NativeSend, XMTP_MESSAGE_ID } from './dual.ts'
 export type { BegunEnrolment, EnrolmentInfo, Enrolments, EnrolmentTermsInfo } from './enrolments.ts'
 export { ClientError, type ClientErrorCode, isTransient } from './errors.ts'
-export type { LiveOptions } from './inbox.ts'
+export type { InboxOptions, LiveOptions } from './inbox.ts'
 export type { PushPiece, ShownPushMessage } from './push.ts'
 export type * from './push-types.ts'
 export { TEXT_TYPE } from './sealing.ts'

@@ -44,6 +44,16 @@ it('runs the code of the README', async () => {
   expect(exit).toBe(0)
 })
 
+it('runs the code of the guide to the inbox', async () => {
+  const guide = await readFile(join(root, 'docs/guides/inbox.md'), 'utf8')
+  const block = /```ts\n([\s\S]*?)```/.exec(guide)?.[1] ?? ''
+  const { exit, output } = await run(
+    block.replace("'http://127.0.0.1:8787'", 'process.env.CAUSEWAY_GATEWAY!'),
+  )
+  expect(output).toBe('true 2 http/sealed It is about tomorrow.\nallowed 0\nYes.\n')
+  expect(exit).toBe(0)
+})
+
 it('runs the example', async () => {
   const { exit, output } = await run(await readFile(join(root, 'examples/hello.ts'), 'utf8'))
   expect(output).toContain('says: hello')

@@ -95,13 +95,24 @@ describe('messages', () => {
       { id: answer!.id, text: 'hello \u001b[2J\u202e there', via: 'http' },
     ])
 
-    const [words, json, own, journey, drawn] = await runAll([
+    const [words, json, own, journey, drawn, list, listed, both, unread] = await runAll([
       ['inbox', '--as', 'bob'],
       ['inbox', '--as', 'bob', '--json', '--limit', '1'],
       ['inbox', '--as', 'alice', '--json'],
       ['journey', answer!.id, '--as', 'alice', '--json'],
       ['journey', answer!.id, '--as', 'bob'],
+      ['inbox', '--as', 'bob', '--conversations'],
+      ['inbox', '--as', 'bob', '--conversations', '--requests', '--json'],
+      ['inbox', '--as', 'bob', '--with', 'alice', '--json'],
+      ['inbox', '--as', 'alice', '--conversations', '--unread'],
     ])
+    expect(list!.output).toMatch(/1 unread over http\/sealed \(unknown\)/)
+    expect(list!.output).not.toMatch(UNSAFE)
+    expect(listed!.lines()).toMatchObject([
+      { unread: 1, consent: 'unknown', marks: [{ via: 'http', mode: 'sealed' }], last: { id: answer!.id } },
+    ])
+    expect(both!.lines()).toMatchObject([{ id: answer!.id, mode: 'sealed' }])
+    expect(unread).toMatchObject({ exit: 0, output: '' })
     expect(words!.output).toContain('hello \ufffd[2J\ufffd there')
     expect(words!.output).not.toMatch(UNSAFE)
     expect(json!.lines()).toMatchObject([{ id: answer!.id, direction: 'received' }])
@@ -109,7 +120,7 @@ describe('messages', () => {
     expect(journey!.lines()[0]).toMatchObject({ id: answer!.id })
     expect(JSON.stringify(journey!.lines()[0])).toContain('delivered')
     expect(drawn!.output).toContain('accepted')
-  }, 120_000)
+  }, 300_000)
 
   it('go from and to wallets with keys of their own', async () => {
     const wallet = Wallet.createRandom()

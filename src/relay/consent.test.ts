@@ -1,0 +1,133 @@
+import { afterEach, expect, test } from 'vitest'
+import { waitFor } from '../adapter/testing/index.ts'
+import { directConversation, groupConversation, toHex } from '../envelope/index.ts'
+import type { ConversationState, InboxItem } from '../store/port.ts'
+import { createPerson, nativeFrame, type Person, RelayBench, seal } from './testing/bench.ts'
+import { heard, scripted } from './testing/scripted.ts'
+
+let bench = new RelayBench()
+afterEach(async () => {
+  await bench.close()
+  bench = new RelayBench()
+})
+
+async function setUp(...more: Person[]) {
+  const [alice, bob] = [createPerson(), createPerson()]
+  const [waku, trtc] = [scripted(), scripted()]
+  const gateway = await bench.gateway({
+    name: 'gw-a',
+    networks: { waku: waku.definition, trtc: trtc.definition },
+    wallets: [alice, bob, ...more],
+  })
+  const shown: InboxItem[] = []
+  const states: ConversationState[] = []
+  gateway.live.subscribe(bob.wallet, {
+    item: (item) => shown.push(item) > 0,
+    conversation: (state) => states.push(state) > 0,
+    dropped() {},
+  })
+  const { conversations } = gateway.relay
+  const choose = (peer: Person, choice: { consent?: 'unknown' | 'allowed' | 'denied'; muted?: boolean }) =>
+    conversations.choose({
+      wallet: bob.wallet,
+      conversation: directConversation(bob.wallet, peer.wallet),
+      peer: peer.wallet,
+      ...choice,
+    })
+  const send = async (from: Person, to: Person[] = [bob], options: Parameters<typeof seal>[2] = {}) => {
+    const { id, bytes } = await seal(from, to, options)
+    return { id, bytes, accepted: await gateway.submit(from, bytes) }
+  }
+  const sentTo = (id: Uint8Array) =>
+    [waku, trtc].map(({ sends }) => sends.filter((intent) => toHex(intent.envelopeId) === toHex(id)).length)
+  return { gateway, alice, bob, waku, trtc, shown, states, choose, send, sentTo, conversations }
+}
+
+test('what a denied wallet sends is acknowledged and kept, and neither relayed nor shown live', async () => {
+  const { gateway, alice, bob, waku, shown, choose, send, sentTo } = await setUp()
+  expect(await choose(alice, { consent: 'denied' })).toMatchObject({ consent: 'denied' })
+  const posted = await send(alice)
+  expect(posted.accepted).toMatchObject({ duplicate: false, deliveries: [] })
+
+  // Heard on a network, and again from a copy with other wraps, it is treated alike.
+  const { id, bytes } = await seal(alice, [bob])
+  const result = await waku.context().deliver(heard(nativeFrame(alice, bytes), 'r-1'))
+  expect(result.outcome).toBe('accepted')
+  expect(await gateway.submit(alice, posted.bytes)).toMatchObject({ duplicate: true, deliveries: [] })
+
+  expect(await gateway.inbox(bob)).toEqual([])
+  expect(shown).toEqual([])
+  expect([sentTo(posted.id), sentTo(id)]).toEqual([
+    [0, 0],
+    [0, 0],
+  ])
+  const conversation = directConversation(alice.wallet, bob.wallet)
+  const kept = await gateway.store.inbox({ wallet: bob.wallet, after: 0, limit: 10, conversation })
+  expect(kept.items.map((item) => toHex(item.id))).toEqual([toHex(posted.id), toHex(id)])
+})
+
+test('a denied wallet is not heard in a group either; others there are', async () => {
+  const carol = createPerson()
+  const { gateway, alice, bob, shown, choose, send } = await setUp(carol)
+  await choose(alice, { consent: 'denied' })
+  const conversation = groupConversation(carol.wallet, new Uint8Array(16))
+  await send(alice, [bob, carol], { conversation })
+  const { id } = await send(carol, [bob, alice], { conversation })
+  expect(shown.map((item) => toHex(item.id))).toEqual([toHex(id)])
+  expect((await gateway.inbox(bob)).map((item) => toHex(item.id))).toEqual([toHex(id)])
+  expect((await gateway.inbox(carol)).map(({ direction }) => direction)).toEqual(['received', 'sent'])
+})
+
+test('messages of unknown senders are held in the inbox until the sender is allowed, then sent on once', async () => {
+  const { alice, bob, shown, choose, conversations, send, sentTo } = await setUp()
+  await conversations.setSettings(bob.wallet, { unknownSenders: 'hold', sendReadReceipts: 'allowed' })
+  const held = await send(alice)
+  expect(held.accepted.deliveries).toEqual([])
+  expect(shown).toHaveLength(1)
+  expect(sentTo(held.id)).toEqual([0, 0])
+
+  await choose(alice, { consent: 'allowed' })
+  await waitFor(() => sentTo(held.id).join() === '1,1', { what: 'what was held to be sent' })
+  await choose(alice, { consent: 'unknown' })
+  await choose(alice, { consent: 'allowed' })
+  const later = await send(alice)
+  await waitFor(() => sentTo(later.id).join() === '1,1', { what: 'what came later to be sent' })
+  expect(sentTo(held.id)).toEqual([1, 1])
+})
+
+test('an answer allows the sender', async () => {
+  const { alice, bob, conversations, send, sentTo } = await setUp()
+  await conversations.setSettings(bob.wallet, { unknownSenders: 'hold', sendReadReceipts: 'allowed' })
+  await send(alice)
+  await send(bob, [alice])
+  const { id } = await send(alice)
+  await waitFor(() => sentTo(id).join() === '1,1', { what: 'the message to be sent' })
+})
+
+test('a muted conversation is relayed silently, and its devices are told of the choice', async () => {
+  const { alice, waku, states, choose, send } = await setUp()
+  for (const [index, choice] of [null, { muted: true }, { muted: false }].entries()) {
+    if (choice) await choose(alice, choice)
+    await send(alice)
+    await waitFor(() => waku.sends.length === index + 1, { what: 'the message to be sent' })
+  }
+  expect(waku.sends.map(({ silent }) => silent)).toEqual([false, true, false])
+  expect(states.map(({ muted, unread }) => [muted, unread])).toEqual([
+    [true, 1],
+    [false, 2],
+  ])
+})
+
+test('choices outlive a restart, and are there before the first message', async () => {
+  const path = `${await bench.folder()}/store.db`
+  const [alice, bob] = [createPerson(), createPerson()]
+  const options = { name: 'gw-a', networks: {}, wallets: [alice, bob], path }
+  const first = await bench.gateway(options)
+  const conversation = directConversation(alice.wallet, bob.wallet)
+  await first.relay.conversations.choose({ wallet: bob.wallet, conversation, peer: null, consent: 'denied' })
+  await first.stop()
+  const gateway = await bench.gateway(options)
+  const { bytes } = await seal(alice, [bob])
+  await gateway.submit(alice, bytes)
+  expect(await gateway.inbox(bob)).toEqual([])
+})
