@@ -10,7 +10,14 @@ import {
   readContentOrFallback,
   writeContent,
 } from '../../../src/content/index.ts'
-import { fromBase64url, H, toBase64url, toHex, utf8Encode } from '../../../src/envelope/index.ts'
+import {
+  EnvelopeError,
+  fromBase64url,
+  H,
+  toBase64url,
+  toHex,
+  utf8Encode,
+} from '../../../src/envelope/index.ts'
 import { CARRIAGE_EXTENSION, MAX_MESSAGE_BYTES } from '../carriage.ts'
 
 /** One element of `MsgBody`. Source: https://www.tencentcloud.com/document/product/1047/33527 */
@@ -230,7 +237,7 @@ function readCarried(data: string): NativeContent | null {
   try {
     return decodeEncodedContent(fromBase64url(data), 'custom element')
   } catch (error) {
-    if (error instanceof ContentError || error instanceof Error) return null // an application that uses our extension
+    if (error instanceof ContentError || error instanceof EnvelopeError) return null // an application that uses our extension
     throw error
   }
 }

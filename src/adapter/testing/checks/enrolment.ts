@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { CONTENT_KINDS } from '../../content-support.ts'
 import type {
   EnrolmentFacet,
   EnrolmentRequest,
@@ -121,6 +122,18 @@ export const enrolmentChecks: Check[] = [
         facet.complete(right, neverAborted()),
         'complete with the right signature after that',
       )
+    },
+  },
+  {
+    name: 'enrolment: says of every kind of content what becomes of it, and has text',
+    async run(bench) {
+      const contents = bench.open().adapter.enrolment?.contents
+      if (!contents) return
+      const renderings = ['native', 'converted', 'fallback', 'dropped']
+      for (const kind of CONTENT_KINDS) {
+        assert.ok(renderings.includes(contents.kinds[kind]), `it is declared what becomes of ${kind}`)
+      }
+      assert.equal(contents.kinds.text, 'native', 'fallbacks are texts')
     },
   },
   {

@@ -1,0 +1,143 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { NativeContent } from '../../../src/adapter/index.ts'
+import { CONTENT_KINDS } from '../../../src/adapter/index.ts'
+import { type KnownContent, readContent, trtcContents, writeContent } from '../../../src/content/index.ts'
+import { samples } from '../../../src/content/testing/samples.ts'
+import { readCloudData, writeCloudData } from './cloud-data.ts'
+import { directId, placeOf } from './conversations.ts'
+import { CUSTOM_TYPE, readElements, writeElements } from './elements.ts'
+
+const file = samples.attachmentReference
+const media: KnownContent[] = [
+  file,
+  { ...file, media: 'video', duration: 7, thumbnail: 'https://files.example.org/t.jpg' },
+  { ...file, media: 'audio', duration: 3 },
+  { ...file, media: 'file' },
+]
+
+describe('elements', () => {
+  const kept = CONTENT_KINDS.filter(
+    (kind) =>
+      trtcContents.kinds[kind] === 'native' &&
+      !['reply', 'edit', 'delete', 'readReceipt', 'typing'].includes(kind),
+  ) as (keyof typeof samples)[]
+
+  it.each(kept)('%s is written and read again', (kind) => {
+    const native = writeContent(samples[kind])
+    const [element, ...others] = writeElements(native)
+    expect(others).toEqual([])
+    const read = readContent(readElements([element])!)
+    expect(read).toMatchObject({ kind })
+  })
+
+  it.each(media)('a file by URL keeps its URL and what the element has room for: $media', (content) => {
+    const read = readContent(readElements(writeElements(writeContent(content)))!)
+    expect(read).toMatchObject({
+      kind: 'attachmentReference',
+      url: file.url,
+      media: (content as typeof file).media,
+      size: 1_000,
+    })
+  })
+
+  it('a content of another type rides in a custom element, and is itself again on the other side', () => {
+    const drawing: NativeContent = {
+      type: 'example.org/drawing:1.0',
+      parameters: { colour: 'red' },
+      fallback: 'A drawing',
+      bytes: Uint8Array.of(1, 2),
+    }
+    expect(readElements(writeElements(drawing))).toEqual(drawing)
+    const own = [{ MsgType: 'TIMCustomElem', MsgContent: { Data: '{"a":1}', Desc: 'An order', Ext: 'shop' } }]
+    const custom = readElements(own)
+    expect(custom).toMatchObject({ type: CUSTOM_TYPE, fallback: 'An order' })
+    expect(writeElements(custom!)).toEqual(own)
+  })
+
+  it('a composite is one element for each part, and several elements are a composite', () => {
+    const elements = writeElements(writeContent(samples.composite))
+    expect(elements.map(({ MsgType }) => MsgType)).toEqual(['TIMImageElem', 'TIMTextElem'])
+    expect(readContent(readElements(elements)!)).toMatchObject({ kind: 'composite' })
+  })
+
+  it.each([
+    ['a face', { MsgType: 'TIMFaceElem', MsgContent: { Index: 3, Data: 'smile' } }, '[smile]'],
+    ['a face without a name', { MsgType: 'TIMFaceElem', MsgContent: { Index: 3 } }, '[face 3]'],
+  ])('%s is text', (_what, element, shown) => {
+    expect(readContent(readElements([element])!)).toEqual({ kind: 'text', text: shown })
+  })
+
+  it('an element that is not known, or not as it should be, is named', () => {
+    for (const element of [
+      { MsgType: 'TIMRelayElem', MsgContent: { Title: 'x' } },
+      { MsgType: 'TIMLocationElem', MsgContent: { Latitude: 91, Longitude: 0 } },
+    ]) {
+      const name = element.MsgType === 'TIMRelayElem' ? 'relay' : 'location'
+      expect(readElements([element])).toMatchObject({ type: `tencent.com/${name}:1.0` })
+    }
+  })
+
+  it('frames, signals and bodies that are none are no messages', () => {
+    expect(readElements(writeElements(writeContent(samples.typing)))).toBe(null)
+    expect(
+      readElements([{ MsgType: 'TIMCustomElem', MsgContent: { Data: 'AAAA', Desc: '', Ext: 'causeway/1' } }]),
+    ).toBe(null)
+    for (const body of [undefined, null, [], 'x', [1], [{ MsgType: 1 }]])
+      expect(readElements(body)).toBe(null)
+  })
+
+  it('what no message holds is refused as too large', () => {
+    expect(() => writeElements(writeContent({ kind: 'text', text: 'a'.repeat(12_000) }))).toThrow('12 KB')
+  })
+
+  it('never fails, whatever a client sends', () => {
+    const element = fc.record({
+      MsgType: fc.constantFrom(
+        'TIMTextElem',
+        'TIMImageElem',
+        'TIMFileElem',
+        'TIMCustomElem',
+        'TIMFaceElem',
+        '__proto__',
+      ),
+      MsgContent: fc.oneof(
+        fc.dictionary(
+          fc.constantFrom('Text', 'Data', 'Desc', 'Ext', 'Url', 'ImageInfoArray', 'Index'),
+          fc.oneof(fc.string({ unit: 'binary' }), fc.anything(), fc.constant('causeway-content/1')),
+        ),
+        fc.anything(),
+      ),
+    })
+    fc.assert(
+      fc.property(fc.array(element, { maxLength: 3 }), fc.anything(), (body, cloud) => {
+        const read = readElements(body)
+        if (read) expect(read.type).toMatch(/^[^/]+\/[^:]+:\d+\.\d+$/)
+        readCloudData(cloud)
+        readCloudData(JSON.stringify({ messageReply: cloud, causeway: cloud }) ?? '')
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+})
+
+it('CloudCustomData says what is answered and which transaction it was', () => {
+  const answered = { messageId: 'a-1-2', sequence: 7, time: 1, sender: 'bob', abstract: 'hi' }
+  const transaction = { id: 'ab'.repeat(16), part: 1 }
+  expect(readCloudData(writeCloudData(transaction, answered))).toEqual({
+    reply: { messageId: 'a-1-2', sequence: 7 },
+    transaction,
+  })
+  expect(readCloudData(writeCloudData(transaction, null)).reply).toBe(null)
+  for (const other of ['', 'plain', '{}', '{"causeway":{"tx":"x"}}', 7]) {
+    expect(readCloudData(other)).toEqual({ reply: null, transaction: null })
+  }
+})
+
+it('a conversation has one name for both sides, and nobody else is in it', () => {
+  const id = directId('bob:with:colons', 'alice')
+  expect(directId('alice', 'bob:with:colons')).toBe(id)
+  expect(placeOf(id, 'alice')).toEqual({ peer: 'bob:with:colons' })
+  expect(placeOf(id, 'bob:with:colons')).toEqual({ peer: 'alice' })
+  expect(() => placeOf(id, 'carol')).toThrow('no such conversation')
+})
