@@ -88,7 +88,7 @@ it('shows the same whatever stands in the indexes, after groups, failures, pruni
     }),
     { numRuns: 60 },
   )
-})
+}, 300_000)
 
 it('finds every id again while batches are being indexed, and takes none twice', async () => {
   const store = await openStore({ indexBatch: 20 })

@@ -8,7 +8,7 @@ import { IndexRows, prefixOf } from './index-rows.ts'
 const INDEX_BATCH = 8_192
 
 /**
- * Index rows that are written at once, some milliseconds of work. Neighbours in an index share pages, and each page that a
+ * Index rows that are written at once, some milliseconds of work; fewer where batches are small. Neighbours in an index share pages, and each page that a
  * commit has changed is written whole: many small slices would write the same pages again and again.
  */
 const INDEX_SLICE = 512
@@ -182,7 +182,8 @@ export class RecentEnvelopes {
     // Twice as fast as new ones come, so that one batch is done before the next has gathered.
     const due = Math.min(rows.length, Math.ceil((rows.length * 2 * this.#gathering.length) / this.#batch))
     const size = due - this.#position
-    if (size >= INDEX_SLICE || due === rows.length) this.#write(rows, size)
+    const least = Math.min(INDEX_SLICE, this.#batch / 8)
+    if (size >= least || due === rows.length) this.#write(rows, size)
   }
 
   /** Writes everything to the indexes, in this transaction. */
