@@ -122,7 +122,9 @@ export class Follower {
       } catch (error) {
         if (!signal.aborted && !lost.signal.aborted) {
           const code = error instanceof PushError ? error.code : 'unexpected'
-          context.log.warn({ code, failures }, 'a mirrored Push account is not followed; connecting again')
+          // There may be many mirrors, and an outage may last.
+          const level = failures === 0 ? 'warn' : 'debug'
+          context.log[level]({ code, failures }, 'a mirrored Push account is not followed; connecting again')
         }
       }
       failures++
