@@ -1,4 +1,5 @@
 /** Charts as inline SVG. Colours are CSS variables of the page, so that one chart serves light, dark and print. */
+import { titleOf } from './paths.ts'
 import type { Row } from './summary.ts'
 
 export function escaped(text: string): string {
@@ -138,7 +139,7 @@ export function legsChart(rows: readonly Row[]): string {
       at += value
       return `<rect x="${fixed(start)}" y="${top}" width="${fixed(Math.max(0.5, end - start))}" height="${BARS.row - 10}" style="fill:${colours[leg]}"><title>${names[leg]}: ${time(value)}</title></rect>`
     })
-    return `<text class="label" x="${BARS.label - 10}" y="${top + 12}" text-anchor="end">${escaped(row.title)}</text>${parts.join('')}<text class="tick" x="${fixed(x.scale(at) + 8)}" y="${top + 12}">${time(medians[1])} added</text>`
+    return `<text class="label" x="${BARS.label - 10}" y="${top + 12}" text-anchor="end">${escaped(`${titleOf(row.from)} → ${titleOf(row.to)}`)}</text>${parts.join('')}<text class="tick" x="${fixed(x.scale(at) + 8)}" y="${top + 12}">${time(medians[1])}${row.path === 'journey' ? '' : ' added'}</text>`
   })
   return svg(BARS.width, height, 'Medians of the legs of each path through the gateway', [...grid, ...shapes])
 }

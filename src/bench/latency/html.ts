@@ -89,15 +89,15 @@ function sizeSections(report: LatencyReport, size: number | null, several: boole
         ]
       : []),
     `<h2>Percentiles${suffix}</h2>`,
-    `<p class="note">Below each figure its 95 % confidence interval, whatever the distribution. “Gateway adds”: from the moment its adapter of one network hands a message over to the call of the other adapter. ${isProbes ? '“Than native”: median through the gateway less the median of the network where it starts.' : ''}</p>`,
+    `<p class="note">Below each figure its 95 % confidence interval, whatever the distribution. ${isProbes ? '“Gateway adds”: from the moment its adapter of one network hands a message over to the call of the other adapter. “Than native”: median through the gateway less the median of the network where it starts.' : '“In the gateway, at least”: from acceptance to the first hand-over; see the method.'}</p>`,
     `<div class="card scroll">${percentileTable(rows, networks)}</div>`,
     `<h2>Distributions${suffix}</h2>`,
     `<p class="note">Share of all messages that arrived within a time; lost ones keep a curve below 100 %; dashed: through the gateway to the same network.${bandNote(rows)}</p>`,
-    `<div class="grid2">${distributions(rows, networks).join('')}</div>`,
+    `<div class="grid2">${distributions(rows, networks, isProbes).join('')}</div>`,
     ...(rows.some(({ legs }) => legs !== null)
       ? [
           `<h2>Where the time goes${suffix}</h2>`,
-          '<p class="note">Medians of each leg: from the client to the gateway, inside it (the piece in between), from it to the client. Medians of parts need not add up to the median of the whole.</p>',
+          `<p class="note">Medians of each leg: ${isProbes ? 'from the client to the gateway, inside it (the piece in between), from it to the client' : 'from acceptance to the first hand-over, from there to the answer of the network'}. Medians of parts need not add up to the median of the whole.</p>`,
           `<div class="card">${legsChart(rows)}</div>`,
         ]
       : []),
@@ -148,7 +148,7 @@ function percentileTable(rows: readonly Row[], networks: readonly string[]): str
     return `<tr class="head"><td colspan="${columns}"><span class="dot" style="background:${colourOf(network)}"></span>from ${escaped(titleOf(network))}</td></tr>${own.map((row) => tableRow(row, hasNative)).join('')}`
   })
   return `<table><thead>
-<tr><th></th><th></th><th></th><th></th><th class="group" colspan="3">${hasOrigin ? 'client to client' : 'since acceptance'}</th><th class="group" colspan="3">gateway adds</th>${hasNative ? '<th></th>' : ''}</tr>
+<tr><th></th><th></th><th></th><th></th><th class="group" colspan="3">${hasOrigin ? 'client to client' : 'since acceptance'}</th><th class="group" colspan="3">${hasOrigin ? 'gateway adds' : 'in the gateway, at least'}</th>${hasNative ? '<th></th>' : ''}</tr>
 <tr><th>path</th><th>samples</th><th>lost</th><th>twice</th><th>p50</th><th>p95</th><th>p99</th><th>p50</th><th>p95</th><th>p99</th>${hasNative ? '<th>than native</th>' : ''}</tr>
 </thead><tbody>${groups.join('')}</tbody></table>`
 }
@@ -187,7 +187,7 @@ function timeOr(figure: Figure | undefined): string {
   return figure?.value === undefined || figure.value === null ? '–' : time(figure.value)
 }
 
-function distributions(rows: readonly Row[], networks: readonly string[]): string[] {
+function distributions(rows: readonly Row[], networks: readonly string[], isProbes: boolean): string[] {
   const ends = rows.flatMap(({ distribution }) => [distribution[0]?.[0] ?? 0, distribution.at(-1)?.[0] ?? 0])
   const panels = networks.map((network) => {
     const curves = rows
@@ -196,7 +196,7 @@ function distributions(rows: readonly Row[], networks: readonly string[]): strin
         points: row.distribution,
         colour: colourOf(row.path === 'native' ? row.from : row.to),
         isMain: row.path === 'native',
-        isDashed: row.path === 'gateway' && row.from === row.to,
+        isDashed: row.path !== 'native' && row.from === row.to,
         title: row.title,
       }))
     return panel(`From ${titleOf(network)}`, curves, ends)
@@ -222,7 +222,7 @@ function distributions(rows: readonly Row[], networks: readonly string[]): strin
     : [
         ...panels,
         panel(
-          'What the gateway adds, every path',
+          isProbes ? 'What the gateway adds, every path' : 'In the gateway, at least',
           added,
           own.map(([value]) => value),
           keys,

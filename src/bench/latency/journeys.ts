@@ -71,12 +71,15 @@ function passagesOf({ checkpoints, deliveries }: JourneyRecord): Passage[] {
       from: accepted.network ?? 'unknown',
       to: network,
       acceptedAt: accepted.at,
-      // The first try: waiting for a network that was away is not the gateway's own time.
+      // The first try: waiting for a network that was away is not the gateway's own time. It is noted in the transaction that
+      // keeps the envelope, so the wait for the disk comes after it.
       dispatched: since(
         accepted,
         own.find(({ name }) => name === 'dispatched'),
       ),
-      acknowledged: state === 'acknowledged' ? after('remoteAcknowledged', true) : null,
+      // Where the echo came first, the answer is not noted any more.
+      acknowledged:
+        state === 'acknowledged' ? (after('remoteAcknowledged', true) ?? after('remoteEcho')) : null,
       delivered: after('delivered'),
       state,
     }

@@ -20,9 +20,10 @@ export function tell(report: LatencyReport, folder: string, json: boolean): void
 }
 
 /** The percentiles of every path, in Markdown. */
-export function figureTable({ rows }: Pick<LatencyReport, 'rows'>): string {
+export function figureTable({ rows, source }: Pick<LatencyReport, 'rows' | 'source'>): string {
   const hasSizes = new Set(rows.map(({ size }) => size)).size > 1
-  const head = ['path', 'samples', 'lost', 'p50', 'p95', 'p99', 'gateway adds p50', 'p95', 'p99']
+  const own = source === 'probes' ? 'gateway adds p50' : 'in gateway ≥ p50'
+  const head = ['path', 'samples', 'lost', 'p50', 'p95', 'p99', own, 'p95', 'p99']
   return table(
     head,
     rows.map(({ title, size, samples, lost, failed, latency, legs }) => [

@@ -126,7 +126,8 @@ export function journeyReport(journeys: readonly JourneyRecord[], command: strin
     warnings: warningsOf(report),
     notes: [
       'Every time is a difference between two checkpoints on the monotonic clock of one gateway process: no clock of a client or of another host has a part in it. Pairs of checkpoints on both sides of a restart are left out.',
-      '“acknowledged”: from the moment at which the gateway took the message in to the answer of the network that it was handed to. “Gateway adds” ends with the first hand-over; waiting for a network that was away is not part of it. Deliveries that were given up count as later than all others; those that are still open, superseded or on standby are not counted.',
+      '“acknowledged”: from the moment at which the gateway took the message in to the answer of the network that it was handed to. Deliveries that were given up count as later than all others; those that are still open, superseded or on standby are not counted.',
+      '“In the gateway, at least”: from acceptance to the first hand-over, as both are noted in one transaction. The check of the signature comes before it and the wait for the disk after it, so the whole is longer: what the gateway adds, the probes of `bench latency` measure. Waiting for a network that was away is not part of it.',
       '“delivered”: until the gateway heard from the recipient’s client that it has the message. That is an upper bound: the receipt’s way back is in it, and clients gather receipts. A recipient that never tells is not in it. When the message left its sender, a gateway cannot know: the sender’s own way to the gateway is in no figure here.',
       'A percentile is the smallest value that at least that share do not exceed (nearest rank); intervals are exact for any distribution (order statistics), hold with 95 % each, and assume that messages do not depend on one another, which bursts in production do.',
     ],
