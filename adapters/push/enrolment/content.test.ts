@@ -69,6 +69,12 @@ describe('what comes from Push', () => {
 
   it.each([
     ['Meta', { content: 'CREATE_GROUP', info: { affected: [] } }, 'push.org/meta:1.0', 'CREATE_GROUP'],
+    [
+      'Composite',
+      { content: Array.from({ length: 33 }, () => part('Text', 'x')) },
+      'push.org/composite:1.0',
+      'A message of Push’s type composite',
+    ],
     ['Payment', { content: '' }, 'push.org/payment:1.0', 'A message of Push’s type payment'],
     ['File', { content: 'neither JSON nor a URL' }, 'push.org/file:1.0', 'neither JSON nor a URL'],
     ['Receipt', { content: 'SEEN' }, 'push.org/receipt:1.0', 'SEEN'],

@@ -7,6 +7,7 @@ import {
   type AttachmentContent,
   type AttachmentReferenceContent,
   type Content,
+  ContentError,
   pushContents,
   type ReactionContent,
   readContentOrFallback,
@@ -34,14 +35,21 @@ export function readPushContent(type: string, object: Fields): NativeMessage {
 
 function writeContentOf(type: string, object: Fields): NativeContent {
   const content = contentOf(type, object)
-  return content === null ? withoutCounterpart(type, object) : writeContent(content)
+  if (content === null) return withoutCounterpart(type, object)
+  try {
+    return writeContent(content)
+  } catch (error) {
+    // More than a content of this kind holds, e.g. of parts.
+    if (error instanceof ContentError) return withoutCounterpart(type, object)
+    throw error
+  }
 }
 
 function contentOf(type: string, object: Fields): Content | null {
   const text = textOf(object.content)
   switch (type) {
     case 'Text':
-      return text === null ? null : { kind: 'text', text: text.toWellFormed() }
+      return text === null ? null : { kind: 'text', text }
     case 'Image':
     case 'Video':
     case 'Audio':
@@ -50,7 +58,7 @@ function contentOf(type: string, object: Fields): Content | null {
     case 'GIF':
       return text === null ? null : fileOf(type, text)
     case 'Reaction':
-      return text === null ? null : reactionOf(text.toWellFormed(), textOf(object.reference) ?? '')
+      return text === null ? null : reactionOf(text, textOf(object.reference) ?? '')
     case 'Receipt':
       return text === READ_RECEIPT ? { kind: 'readReceipt' } : null
     case 'Reply': {
@@ -98,7 +106,7 @@ const media: Readonly<Record<string, AttachmentReferenceContent['media']>> = {
 function fileOf(type: string, text: string): AttachmentContent | AttachmentReferenceContent | null {
   const described = jsonOf(text)
   const location = (described ? textOf(described.content) : text)?.trim() ?? ''
-  const filename = described ? (textOf(described.name)?.toWellFormed() ?? null) : null
+  const filename = described ? textOf(described.name) : null
   const mimeType = described ? textOf(described.type) : null
   const data = /^data:([\w.+/-]+)?(?:;[\w=.+-]+)*;base64,/.exec(location)
   if (data) {
@@ -111,7 +119,7 @@ function fileOf(type: string, text: string): AttachmentContent | AttachmentRefer
     kind: 'attachmentReference',
     url: new URL(location).href,
     media: media[type] ?? 'file',
-    mimeType: mimeType?.toWellFormed() ?? null,
+    mimeType,
     filename,
     size: typeof size === 'number' && Number.isFinite(size) ? size : null,
     width: null,
@@ -130,8 +138,8 @@ function withoutCounterpart(type: string, object: Fields): NativeContent {
   return {
     type: `push.org/${name}:1.0`,
     parameters: {},
-    fallback: text === null || text === '' ? `A message of Push’s type ${name}` : text.toWellFormed(),
-    bytes: utf8Encode(JSON.stringify(object).toWellFormed()),
+    fallback: text === null || text === '' ? `A message of Push’s type ${name}` : text,
+    bytes: utf8Encode(JSON.stringify(object)),
   }
 }
 
@@ -199,8 +207,9 @@ function invalid(text: string): PushError {
   return new PushError('content-invalid', text)
 }
 
+/** A text that has a UTF-8 form. */
 function textOf(value: unknown): string | null {
-  return typeof value === 'string' ? value : null
+  return typeof value === 'string' ? value.toWellFormed() : null
 }
 
 function jsonOf(text: string): Fields | null {

@@ -5,11 +5,14 @@ import type { Account } from '../../../adapters/push/account.ts'
 import { decodeText, encodeText } from '../../../adapters/push/carriage.ts'
 import { createChain } from '../../../adapters/push/chain.ts'
 import { canonicalDid, didOfAddress, isDid } from '../../../adapters/push/did.ts'
+import { readPushContent } from '../../../adapters/push/enrolment/content.ts'
+import { type Invitation, invitationOf } from '../../../adapters/push/enrolment/invitations.ts'
 import { PushError } from '../../../adapters/push/errors.ts'
 import { isSigned } from '../../../adapters/push/profiles.ts'
 import { createReader } from '../../../adapters/push/reader.ts'
 import type { RestClient } from '../../../adapters/push/rest.ts'
-import type { Inbound } from '../../../src/adapter/index.ts'
+import type { Inbound, NativeContent } from '../../../src/adapter/index.ts'
+import { readContent } from '../../../src/content/index.ts'
 import { codeOfClass, defineTarget } from '../target.ts'
 import { createPerson, testEnvelopes } from './people.ts'
 import { quietLog, Refused } from './stand-ins.ts'
@@ -149,6 +152,53 @@ export const pushTargets = [
               return 'a frame stands in no message'
           }
           return null
+        },
+      }
+    },
+  }),
+  defineTarget<string>({
+    name: 'push-native',
+    format: 'json-container',
+    testInputs: 4_000,
+    async open() {
+      const part = (messageType: string, content: string) => ({ messageType, messageObj: { content } })
+      const file = '{"content":"data:image/png;base64,AAEC","name":"a.png","type":"image/png","size":3}'
+      const messages = [
+        { type: 'Text', object: { content: 'hello' } },
+        { type: 'Image', object: { content: file } },
+        { type: 'File', object: { content: '{"content":"https://example.org/a.pdf","name":"a.pdf"}' } },
+        { type: 'Reply', object: { content: part('Text', 'yes'), reference: 'c1' } },
+        { type: 'Reaction', object: { content: '👍', reference: 'c1' } },
+        { type: 'Receipt', object: { content: 'READ_RECEIPT', reference: 'c1' } },
+        { type: 'Composite', object: { content: [part('Text', 'a'), part('GIF', 'https://example.org/')] } },
+        { type: 'Meta', object: { content: 'CREATE_GROUP', info: { affected: [peer] } } },
+        { type: '', object: { eventType: 'request', chatId: 'c', from: peer, to: [own], timestamp: 1 } },
+      ]
+      return {
+        seeds: messages.map((one) => JSON.stringify(one)),
+        hostile: [
+          '{"type":"__proto__","object":{"content":"x"}}',
+          '{"type":"Reply","object":{"content":{"messageType":"Reply","messageObj":{"content":null}}}}',
+          '{"type":"MediaEmbed","object":{"content":"https://"}}',
+          '{"type":"Text","object":{"content":"\\ud800","reference":7}}',
+        ],
+        run(input) {
+          const { type, object } = (JSON.parse(input) ?? {}) as { type?: unknown; object?: unknown }
+          if (typeof type !== 'string' || typeof object !== 'object' || object === null) {
+            throw new Refused('no-message')
+          }
+          const { content, reference } = readPushContent(type, object as Record<string, unknown>)
+          return { content, reference, read: readContent(content), invitation: invitationOf(object, own) }
+        },
+        typed: codeOfClass(Refused),
+        forged(_input, value) {
+          const { content, invitation } = value as {
+            content: NativeContent
+            invitation: Invitation | null
+          }
+          if (!/^[a-z.]+\/[A-Za-z0-9-]+:1\.0$/.test(content.type)) return 'a type has no usual form'
+          if (content.fallback !== null && !content.fallback.isWellFormed()) return 'a fallback is no text'
+          return invitation && !isDid(invitation.invitedBy) ? 'an invitation of nobody' : null
         },
       }
     },
