@@ -31,8 +31,8 @@ export interface EnrolmentFacet {
   begin(request: EnrolmentRequest, signal: AbortSignal): Promise<EnrolmentChallenge>
   /**
    * Checks the signature and joins the network as the wallet's client. `permanent`: the signature is not the wallet's, or
-   * what was handed over is not its key; the same enrolment may be completed again with the right one. The enrolment is
-   * open when it resolves.
+   * what was handed over is not its key (`remoteCode` `handover-invalid`); the same enrolment may be completed again with the
+   * right one. The enrolment is open when it resolves.
    */
   complete(completion: EnrolmentCompletion, signal: AbortSignal): Promise<EnrolmentResult>
   /** Forgets a begun enrolment that was not completed, with its files. One that is not known is no error. */

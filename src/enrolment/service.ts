@@ -373,5 +373,9 @@ function translated(
   text: string,
 ): unknown {
   if (!AdapterError.is(error) || error.class !== 'permanent') return error
+  if (error.remoteCode === 'handover-invalid') {
+    const refusal = 'What was handed over is not the key of the wallet’s account on the network'
+    return new EnrolmentError('enrolment-handover-invalid', refusal, { cause: error })
+  }
   return new EnrolmentError(code, text, { cause: error })
 }

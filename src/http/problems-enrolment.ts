@@ -40,6 +40,6 @@ export const enrolmentProblems: Record<EnrolmentErrorCode, ProblemEntry> = {
   'enrolment-handover-invalid': {
     status: 422,
     title: 'What was handed over cannot be used',
-    fix: 'Seal the wallet’s key on the network to the gateway’s encryptionKey for this enrolment, exactly where GET /v1/networks says `handover: key`.',
+    fix: 'Seal the wallet’s key on the network to the gateway’s encryptionKey for this enrolment, exactly where GET /v1/networks says `handover: key`. It has to be the key of the wallet’s present account there.',
   },
 }

@@ -122,7 +122,7 @@ it('refuses another wallet’s key, and enrols with the right one', async () => 
   const wrong = [new TextEncoder().encode(decryptedPgpPrivateKey), new TextEncoder().encode('no key at all')]
   for (const handover of wrong) {
     const failure = await alice.enrolments.complete(begun, { handover }).catch((error: unknown) => error)
-    expect(failure).toMatchObject({ problem: 'enrolment-signature-refused' })
+    expect(failure).toMatchObject({ problem: 'enrolment-handover-invalid' })
     errors.push(String(failure))
   }
   await expect(alice.enrolments.complete(begun)).rejects.toMatchObject({
