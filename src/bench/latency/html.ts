@@ -8,7 +8,7 @@ export function renderHtml(report: LatencyReport): string {
   const { rows } = report
   const sizes = [...new Set(rows.map(({ size }) => size))]
   const isSandbox = report.networks.length > 0 && report.networks.every(({ sandbox }) => sandbox === true)
-  const where = report.source === 'journeys' ? 'PRODUCTION' : isSandbox ? 'SANDBOX' : 'LIVE'
+  const where = report.source === 'journeys' ? 'JOURNEYS' : isSandbox ? 'SANDBOX' : 'LIVE'
   return `<!doctype html>
 <html lang="en">
 <head>

@@ -77,7 +77,7 @@ describe('figures of journeys', () => {
 
   test('the page shows them, and claims nothing that a gateway cannot know', () => {
     const page = renderHtml(journeyReport(journeys, 'npm run bench -- report'))
-    expect(page).toContain('PRODUCTION')
+    expect(page).toContain('JOURNEYS')
     expect(page).toContain('since acceptance')
     expect(page).not.toMatch(/NaN|Infinity|undefined|than native/)
   })
