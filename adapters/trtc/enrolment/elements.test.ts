@@ -78,6 +78,12 @@ describe('elements', () => {
     }
   })
 
+  it('content that is nested deeper than anybody writes is named as well', () => {
+    const deep = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`) as unknown
+    const element = { MsgType: 'TIMCustomElem', MsgContent: { Data: deep } }
+    expect(readElements([element])).toMatchObject({ type: 'tencent.com/custom:1.0', fallback: '[Custom]' })
+  })
+
   it('frames, signals and bodies that are none are no messages', () => {
     expect(readElements(writeElements(writeContent(samples.typing)))).toBe(null)
     expect(

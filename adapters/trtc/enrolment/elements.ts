@@ -267,9 +267,19 @@ function readElement({ MsgType, MsgContent }: z.output<typeof elementSchema>): C
     type: `tencent.com/${name[0]?.toLowerCase()}${name.slice(1)}:1.0`,
     parameters: {},
     fallback: `[${name}]`,
-    bytes: utf8Encode(JSON.stringify(MsgContent).toWellFormed()),
+    bytes: utf8Encode(jsonOf(MsgContent)),
   }
   return { kind: 'unknown', encoded }
+}
+
+function jsonOf(value: object): string {
+  try {
+    return JSON.stringify(value).toWellFormed()
+  } catch (error) {
+    // What can be parsed may be nested too deep to be written again.
+    if (error instanceof RangeError) return '{}'
+    throw error
+  }
 }
 
 function parseJson(value: string): unknown {
