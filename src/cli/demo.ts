@@ -3,7 +3,7 @@ import { Wallet } from 'ethers'
 import type { NetworkClient, WalletSigner } from '../adapter/index.ts'
 import { loadSandbox } from '../adapter/registry.ts'
 import { type Client, createClient, type Journey, type Message } from '../client/index.ts'
-import { decodeFrame, toHex } from '../envelope/index.ts'
+import { decodeFrame, FRAME_KIND, toHex } from '../envelope/index.ts'
 import type { RunningGateway } from '../main.ts'
 
 /** A wallet's client together with its real clients on the networks. */
@@ -16,6 +16,8 @@ export interface Participant {
   messages: Message[]
   /** Times at which copies of an envelope arrived, by network and id; `performance.now()`. */
   arrivals: Map<string, Map<string, number[]>>
+  /** Takes parcels of opaque mirroring, which the wallet's own SDK of their network opens. */
+  onParcel?: (frame: Uint8Array, network: string) => void
   close(): Promise<void>
 }
 
@@ -75,8 +77,13 @@ export function listen(participant: Participant, network: string, connected: Net
   const arrived = participant.arrivals.get(network) ?? new Map<string, number[]>()
   participant.arrivals.set(network, arrived)
   connected.onFrame((frame) => {
-    const id = toHex(decodeFrame(frame).id)
+    const { id: bytes, kind } = decodeFrame(frame)
+    const id = toHex(bytes)
     arrived.set(id, [...(arrived.get(id) ?? []), performance.now()])
+    if (kind === FRAME_KIND.opaque) {
+      participant.onParcel?.(frame, network)
+      return
+    }
     participant.client.receive(frame, { network }).then(
       (message) => message && participant.messages.push(message),
       (error: unknown) =>
