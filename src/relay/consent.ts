@@ -21,8 +21,8 @@ export interface Verdict {
   relayed: string[]
   /** Wallets that denied it: it stays in their inbox, and is shown where they ask for it. */
   hidden: string[]
-  /** Wallets that muted the conversation: nobody is notified of it. */
-  muted: string[]
+  /** Wallets that muted the conversation, or hold it back: nobody is notified of it. */
+  quiet: string[]
 }
 
 interface Rules extends InboxSettings {
@@ -62,7 +62,8 @@ export function createConsents({ store }: Pick<RelayContext, 'store'>): Consents
         wallets.map(async (wallet) => {
           const rules = await known.get(wallet)
           const verdict = await verdictOf(wallet, envelope, rules)
-          return { wallet, verdict, muted: hasMuted(rules, envelope.conversation) }
+          const quiet = verdict === 'hold' || hasMuted(rules, envelope.conversation)
+          return { wallet, verdict, quiet }
         }),
       )
       const those = (test: (one: (typeof judged)[number]) => boolean) =>
@@ -70,7 +71,7 @@ export function createConsents({ store }: Pick<RelayContext, 'store'>): Consents
       return {
         relayed: those(({ verdict }) => verdict === 'relay'),
         hidden: those(({ verdict }) => verdict === 'hide'),
-        muted: those(({ muted }) => muted),
+        quiet: those(({ quiet }) => quiet),
       }
     },
     async isMuted(wallet, conversation) {

@@ -80,7 +80,7 @@ export function publishItems(
         bytes,
         certificate,
       },
-      { completed, quiet: verdict?.muted.includes(wallet) ?? false },
+      { completed, quiet: verdict?.quiet.includes(wallet) ?? false },
     )
   }
 }

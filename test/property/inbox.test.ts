@@ -115,6 +115,7 @@ class Pager {
     const { items, through, complete } = await this.#store.inbox(query)
     expect(items.length).toBeLessThanOrEqual(limit)
     this.seen.push(...items.map(({ seq }) => seq))
+    if (!complete) expect(through).not.toBe(this.#after)
     this.#after = through
     return !complete
   }

@@ -49,7 +49,8 @@ export function chooseConversation(
 ): ConversationState | 'full' {
   const { wallet, conversation, peer, consent, muted, at } = choice
   const walletId = database.memberId(wallet)
-  if ((consent === 'denied' || muted) && countKept(database, walletId) >= MOST_CHOICES) return 'full'
+  if ((consent === 'denied' || muted) && countOthers(database, walletId, conversation) >= MOST_CHOICES)
+    return 'full'
   database.run(
     `INSERT INTO conversation_settings (wallet_id, conversation, peer, updated_at) VALUES (?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET peer = ifnull(peer, excluded.peer), updated_at = excluded.updated_at`,
@@ -69,9 +70,11 @@ export function chooseConversation(
   return currentState(database, walletId, conversation)
 }
 
-function countKept(database: Database, walletId: number): number {
-  const sql = `SELECT count(*) AS count FROM conversation_settings WHERE wallet_id = ? AND (consent = 'denied' OR muted = 1)`
-  return database.row<{ count: number }>(sql, walletId)?.count ?? 0
+/** Other conversations that the wallet denied or muted. */
+function countOthers(database: Database, walletId: number, conversation: Uint8Array): number {
+  const sql = `SELECT count(*) AS count FROM conversation_settings
+    WHERE wallet_id = ? AND (consent = 'denied' OR muted = 1) AND conversation <> ?`
+  return database.row<{ count: number }>(sql, walletId, conversation)?.count ?? 0
 }
 
 /** Of a conversation without items too. */
