@@ -1,16 +1,22 @@
 /**
  * `npm run generate`: writes every generated file. With `--check` it writes nothing and exits 1 when one is not fresh.
  * Sources: the zod schemas of the configuration, the registry of problems, the routes, the metrics, the adapters' manifests,
- * the envelope's test vectors.
+ * the envelope's test vectors, the measured matrix.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { renderCapabilitiesReference } from '../src/adapter/reference.ts'
 import { renderConfigReference, renderConfigSchema } from '../src/config/reference.ts'
 import { renderContentReference } from '../src/content/reference.ts'
 import { renderErrorsReference, renderMetricsReference, renderOpenApi } from '../src/http/index.ts'
+import { withMatrix } from '../test/matrix/table.ts'
 import { renderEnvelopeReference } from './envelope-vectors.ts'
 
+const root = new URL('../', import.meta.url)
+const read = (path: string) => readFile(new URL(path, root), 'utf8')
+
 export const generated: Record<string, () => string | Promise<string>> = {
+  'README.md': async () =>
+    withMatrix(await read('README.md'), JSON.parse(await read('docs/reference/figures/matrix.json'))),
   'config/schema.json': renderConfigSchema,
   'docs/reference/config.md': renderConfigReference,
   'docs/reference/networks.md': renderCapabilitiesReference,
@@ -19,9 +25,7 @@ export const generated: Record<string, () => string | Promise<string>> = {
   'docs/reference/metrics.md': renderMetricsReference,
   'docs/reference/openapi.json': renderOpenApi,
   'docs/reference/envelope-v1.md': async () =>
-    renderEnvelopeReference(
-      await readFile(new URL('../docs/reference/envelope-v1.md', import.meta.url), 'utf8'),
-    ),
+    renderEnvelopeReference(await read('docs/reference/envelope-v1.md')),
 }
 
 /** Paths of the generated files that differ from what would be written. */
@@ -42,7 +46,6 @@ function ensureNewline(text: string): string {
 }
 
 if (import.meta.main) {
-  const root = new URL('../', import.meta.url)
   const stale = await staleFiles(root)
   if (process.argv.includes('--check')) {
     for (const path of stale) console.error(`not fresh: ${path} (run: npm run generate)`)
