@@ -13,6 +13,8 @@ import type { GroupMessage, NativeService } from './service.ts'
 
 /** How long it is remembered who of the enrolled is in a group, and what it is called, in milliseconds. */
 const GROUP_MEMORY_MS = 30_000
+/** The same where nobody of them is enrolled: somebody may join. */
+const NOBODY_MEMORY_MS = 2_000
 const REMEMBERED_GROUPS = 5_000
 /** No such group, not allowed for groups of this kind (AVChatRoom). */
 const NO_MEMBERS = new Set<number | string>([10007, 10010, 10015])
@@ -98,12 +100,26 @@ export function createNativeIntake(parts: {
     const asked = ask(group, signal)
     groups.delete(group)
     groups.set(group, { until: now + GROUP_MEMORY_MS, known: asked })
-    asked.catch(() => groups.delete(group))
+    asked.then(
+      ({ userIds }) => {
+        const kept = groups.get(group)
+        if (userIds.size === 0 && kept?.known === asked) kept.until = now + NOBODY_MEMORY_MS
+      },
+      () => groups.delete(group),
+    )
     for (const oldest of groups.keys()) {
       if (groups.size <= REMEMBERED_GROUPS) break
       groups.delete(oldest)
     }
     return asked
+  }
+
+  /** The wallet is in the group: who remembers otherwise asked before it joined. */
+  async function nameFor(member: Member, group: string, signal: AbortSignal): Promise<string | null> {
+    const { name, userIds } = await groupOf(group, signal)
+    if (userIds.has(member.userId)) return name
+    groups.delete(group)
+    return (await groupOf(group, signal)).name
   }
 
   async function ask(group: string, signal: AbortSignal) {
@@ -260,7 +276,7 @@ export function createNativeIntake(parts: {
       if (message.MsgTimeStamp * 1000 < since - 1_000) break
       if (message.IsPlaceMsg !== 1) found.push(message)
     }
-    const { name } = found.length > 0 ? await groupOf(group, signal) : { name: null }
+    const name = found.length > 0 ? await nameFor(member, group, signal) : null
     for (const message of found.reverse()) {
       const happened = groupMessage({
         from: message.From_Account,
