@@ -165,3 +165,36 @@ it('replies and reactions in our bytes are read by XMTP’s own library', async 
   expect(heard(reactionId)).toMatchObject({ reference: question })
   expect(readContent(heard(reactionId)!.content)).toMatchObject({ content: '👍', action: 'added' })
 })
+
+it.each([
+  ['no action', []],
+  ['eleven actions', Array.from({ length: 11 }, (_, index) => ({ id: `${index}`, label: 'x' }))],
+  [
+    'an id twice',
+    [
+      { id: 'same', label: 'x' },
+      { id: 'same', label: 'y' },
+    ],
+  ],
+])('what XMTP’s own library reads and would not write holds nothing up: %s', async (_, actions) => {
+  const since = Date.now()
+  const body = { id: 'x', description: 'd', actions }
+  const strange = await dm.send({
+    type: { authorityId: 'coinbase.com', typeId: 'actions', versionMajor: 1, versionMinor: 0 },
+    parameters: {},
+    content: new TextEncoder().encode(JSON.stringify(body)),
+    fallback: 'Choose',
+  })
+  const next = await dm.sendText('the next one')
+  await expect.poll(() => heard(next), { timeout: 30_000 }).toBeDefined()
+  expect(heard(strange)?.content).toMatchObject({ type: 'coinbase.com/actions:1.0', fallback: 'Choose' })
+  expect(heard(strange)?.content.bytes).toHaveLength(0)
+  const walked: string[] = []
+  for await (const { remoteId } of enrolment.walk(
+    { enrolment: ENROLMENT, since: since - 60_000 },
+    signal(),
+  )) {
+    walked.push(remoteId)
+  }
+  expect(walked).toEqual(expect.arrayContaining([strange, next]))
+})

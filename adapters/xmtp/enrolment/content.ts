@@ -99,16 +99,24 @@ function readPlain(
   if (is(type, 'group_updated') && isObject(content))
     return readGroupUpdate(content as unknown as GroupUpdated)
   const encode = encoderOf(type)
-  if (encode === undefined || content === undefined || content === null) {
-    return { type: typeText(type), parameters: {}, fallback: fallback ?? null, bytes: new Uint8Array() }
+  if (encode === undefined || content === undefined || content === null) return unread(type, fallback)
+  let encoded: EncodedContent
+  try {
+    encoded = encode(sdk, content as never)
+  } catch {
+    // libxmtp decodes leniently and encodes strictly: anyone may send what it reads and would not write.
+    return unread(type, fallback)
   }
-  const encoded = encode(sdk, content as never)
   return {
     type: typeText(encoded.type ?? type),
     parameters: encoded.parameters,
     fallback: encoded.fallback ?? fallback ?? null,
     bytes: encoded.content,
   }
+}
+
+function unread(type: ContentTypeId, fallback: string | undefined): NativeContent {
+  return { type: typeText(type), parameters: {}, fallback: fallback ?? null, bytes: new Uint8Array() }
 }
 
 /** Values of the SDK's enums `ReactionAction` and `ReactionSchema`, which exist in its types alone. */
