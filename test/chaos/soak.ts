@@ -115,14 +115,20 @@ async function run(
     what: 'first messages',
   })
 
+  /** A fault that could not be put or healed ends the run. */
+  const broken = new AbortController()
   const over = AbortSignal.any([
     AbortSignal.timeout(options.minutes * 60_000),
+    broken.signal,
     ...(options.signal ? [options.signal] : []),
   ])
-  const hurting = networks.map((network) => hurt(network, random.fork(`faults of ${network.name}`), over))
+  const hurting = Promise.all(
+    networks.map((network) => hurt(network, random.fork(`faults of ${network.name}`), over)),
+  )
+  hurting.catch(() => broken.abort())
   const early = await watch({ options, over, traffic, readers, pid: gateway.pid })
   const faults = Object.fromEntries(
-    (await Promise.all(hurting)).map((kinds, place) => [
+    (await hurting).map((kinds, place) => [
       networks[place]?.name ?? '',
       { count: kinds.length, kinds: new Set(kinds).size },
     ]),
@@ -186,9 +192,12 @@ async function hurt({ faults }: RunningNetwork, random: SeededRandom, over: Abor
     if (over.aborted) return names
     const kind: FaultKind = random.pick(kinds)
     names.push(kind.name)
-    await kind.start(random.fork(`${kind.name} ${names.length}`))
-    await pause(random.between(...FAULT_MS), over)
-    await kind.heal()
+    try {
+      await kind.start(random.fork(`${kind.name} ${names.length}`))
+      await pause(random.between(...FAULT_MS), over)
+    } finally {
+      await kind.heal()
+    }
   }
 }
 
@@ -203,7 +212,7 @@ async function watch(parts: {
   const { options, over, traffic, readers } = parts
   const startedAt = performance.now()
   let early: number | null = null
-  while (!over.aborted) {
+  while (!over.aborted && !traffic.failure()) {
     await pause(LOOK_MS, over)
     await traffic.pausedFor(async () => {
       for (const reader of readers) await reader.readOn()

@@ -1,8 +1,8 @@
 /** Hop mode: ordinary messages of a network's plain users, to and from an enrolled wallet. */
 import { connectPushUser } from '../../adapters/push/sandbox/sdk-user.ts'
-import { type Participant, until } from '../../src/cli/demo.ts'
+import { type Participant, settledJourney, until } from '../../src/cli/demo.ts'
 import { type Cell, median, NETWORKS, type Network } from './cells.ts'
-import { createPlainUser, type NativeNetwork, WITH_NATIVE_CLIENTS } from './people.ts'
+import { createPlainUser, type NativeNetwork, type PlainUser, WITH_NATIVE_CLIENTS } from './people.ts'
 import type { World } from './world.ts'
 
 const LIMIT_MS = 60_000
@@ -54,84 +54,100 @@ async function enrol({ client, signer }: Participant, network: NativeNetwork, wo
 
 async function measureRow(
   bob: Participant,
-  user: Awaited<ReturnType<typeof createPlainUser>>,
+  user: PlainUser,
   from: NativeNetwork,
   samples: number,
 ): Promise<Cell[]> {
-  const row = NETWORKS.map(
-    (to): Cell => ({
-      ...{ mode: 'hop', from, to, sent: 0, arrived: 0, medianMs: null, native: false, problems: [] },
-    }),
-  )
-  const times = new Map<Network, number[]>()
-  // The first message of two people makes their conversation, and the first answer accepts it.
+  const others = NETWORKS.filter((network) => network !== from)
+  const sent: Sample[] = []
   for (let sample = 0; sample <= samples; sample++) {
-    const written = await heardByWallet(bob, user, from, `${from} writes ${sample}`)
-    const answered = await heardByUser(bob, user, from, `${from} is answered ${sample}`)
-    if (sample === 0) continue
-    for (const cell of row) {
-      const result = cell.to === from ? answered : written
-      const ms = result.times.get(cell.to) ?? []
-      cell.sent++
-      cell.problems.push(...result.problems)
-      if (ms.length !== 1) cell.problems.push(`message ${sample} came ${ms.length} times`)
-      else {
-        cell.arrived++
-        times.set(cell.to, [...(times.get(cell.to) ?? []), ...ms])
-      }
-    }
+    sent.push(await heardByWallet(bob, user, others, `${from} writes ${sample}`))
+    sent.push(await heardByUser(bob, user, from, `${from} is answered ${sample}`))
   }
-  for (const cell of row) cell.medianMs = median(times.get(cell.to) ?? [])
-  return row
+  // Counted when nothing more is on its way.
+  for (const { id } of sent) if (id !== null) await settledJourney(bob.client, id)
+  const inbox = await bob.client.inbox({ limit: 200, order: 'newest' })
+  // The first message of two people makes their conversation, and the first answer accepts it: both are left out.
+  const measured = sent.slice(2)
+  return NETWORKS.map((to): Cell => {
+    const own = measured.filter(({ answer }) => answer === (to === from))
+    const times = own.map((sample) => timesOf(sample, to, bob, user))
+    const problems = [
+      ...own.flatMap(({ problems: found }) => found),
+      ...own.flatMap(({ text, id }) => {
+        const kept = inbox.filter((entry) => entry.id === id).length
+        return kept === 1 ? [] : [`${text}: ${kept} times in the inbox`]
+      }),
+      ...own
+        .filter(({ text, answer }) => !answer && shownTo(bob, text).length !== 1)
+        .map(({ text }) => `${text}: shown ${shownTo(bob, text).length} times`),
+      ...times.flatMap((came, place) =>
+        came.length === 1 ? [] : [`${own[place]?.text}: came ${came.length} times`],
+      ),
+    ]
+    const once = times.filter(({ length }) => length === 1).flat()
+    return {
+      ...{ mode: 'hop', from, to, native: false, problems },
+      ...{ sent: own.length, arrived: once.length, medianMs: median(once) },
+    }
+  })
 }
 
-interface Crossing {
-  /** How long after it was written it came, by network, in milliseconds. */
-  times: Map<Network, number[]>
+/** One message that was written or answered. */
+interface Sample {
+  text: string
+  /** Of its envelope; null when it never came. */
+  id: string | null
+  /** From the wallet to the plain user. */
+  answer: boolean
+  startedAt: number
   problems: string[]
+}
+
+const shownTo = (bob: Participant, text: string) =>
+  bob.messages.filter((message) => message.text === text && message.direction === 'received')
+
+/** How long after it was written it came there, in milliseconds, as often as it came. */
+function timesOf({ text, id, answer, startedAt }: Sample, to: Network, bob: Participant, user: PlainUser) {
+  const at = answer ? user.heard.get(text) : bob.arrivals.get(to)?.get(id ?? '')
+  return (at ?? []).map((time) => time - startedAt)
 }
 
 async function heardByWallet(
   bob: Participant,
-  user: Awaited<ReturnType<typeof createPlainUser>>,
-  from: Network,
+  user: PlainUser,
+  others: readonly Network[],
   text: string,
-): Promise<Crossing> {
-  const others = NETWORKS.filter((network) => network !== from)
+): Promise<Sample> {
   const startedAt = performance.now()
   await user.write(text)
   const problems: string[] = []
-  const shown = () => bob.messages.filter((message) => message.text === text && message.mode === 'hop')
-  const over = (network: Network) => bob.arrivals.get(network)?.get(shown()[0]?.id ?? '') ?? []
+  const idOf = () => shownTo(bob, text)[0]?.id ?? null
   try {
     await until(
       'it over every other network',
-      () => others.every((network) => over(network).length > 0),
+      () => others.every((network) => bob.arrivals.get(network)?.has(idOf() ?? '')),
       LIMIT_MS,
     )
   } catch (error) {
     problems.push(`${text}: ${(error as Error).message}`)
   }
-  if (shown().length !== 1) problems.push(`${text}: shown ${shown().length} times`)
-  return {
-    problems,
-    times: new Map(others.map((network) => [network, over(network).map((at) => at - startedAt)])),
-  }
+  return { text, id: idOf(), answer: false, startedAt, problems }
 }
 
 async function heardByUser(
   bob: Participant,
-  user: Awaited<ReturnType<typeof createPlainUser>>,
+  user: PlainUser,
   network: Network,
   text: string,
-): Promise<Crossing> {
+): Promise<Sample> {
   const startedAt = performance.now()
-  await bob.client.send({ to: user.wallet, text, mode: 'hop', network })
+  const { id } = await bob.client.send({ to: user.wallet, text, mode: 'hop', network })
   const problems: string[] = []
   try {
     await until(`"${text}" at the plain user`, () => user.heard.has(text), LIMIT_MS)
   } catch (error) {
     problems.push((error as Error).message)
   }
-  return { problems, times: new Map([[network, (user.heard.get(text) ?? []).map((at) => at - startedAt)]]) }
+  return { text, id, answer: true, startedAt, problems }
 }

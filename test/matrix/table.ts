@@ -17,7 +17,7 @@ const TITLES: Record<string, string> = { xmtp: 'XMTP', push: 'Push', waku: 'Waku
 const MODES: Record<Mode, string> = {
   sealed:
     '**Sealed**: an envelope leaves with the sender’s own client on the row’s network, and comes to the recipient’s own client on the column’s.',
-  hop: '**Hop**: an ordinary message of a plain user of the row’s network comes to the enrolled wallet’s clients on the column’s; on the diagonal, the wallet’s answer through the gateway comes to the plain user.',
+  hop: '**Hop**: an ordinary message of a plain user of the row’s network comes to the enrolled wallet’s clients on the column’s; on the diagonal, the wallet’s answer, handed to the gateway over HTTP, comes to the plain user.',
   opaque:
     '**Opaque**: ciphertext of the row’s network is mirrored to the wallet’s client on the column’s, and opened there by the SDK of the row’s network.',
 }

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import type { Guard } from './invariants-guard.ts'
 import { INVARIANTS } from './invariants-guards.ts'
 
-const HELP = `Usage: node test/property/invariants.ts [options]
+const HELP = `Usage: npx node test/property/invariants.ts [options]
 
 Takes each guard of the relay out of a copy of the tree, one at a time, and runs the test that must fail then.
 
@@ -20,7 +20,7 @@ Exit codes: 0 every guard is missed by its test, 1 one is not, 2 wrong usage.`
 const INTRODUCTION = `# Invariants and their guards
 
 What the relay promises, what in the source keeps each promise, and the test that fails when that guard is taken out.
-\`node test/property/invariants.ts\` takes every guard out of a copy of the tree, one at a time, and sees its test fail.
+\`npx node test/property/invariants.ts\` takes every guard out of a copy of the tree, one at a time, and sees its test fail.
 This page is its \`--table\`.
 
 All promises together are checked over random topologies of up to five gateways and five faulty networks:

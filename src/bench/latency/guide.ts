@@ -1,5 +1,5 @@
 /**
- * Puts the figures of a run into `docs/guides/latency.md`: `node src/bench/latency/guide.ts <folder of the run>` takes its report
+ * Puts the figures of a run into `docs/guides/latency.md`: `npx node src/bench/latency/guide.ts <folder of the run>` takes its report
  * over into `docs/reference/figures/` and writes the page anew; without a folder the page is written from what stands there.
  */
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'

@@ -28,7 +28,7 @@ export const command: Command = {
     input.print(`sent ${sent.id}`)
     for (const delivery of sent.deliveries) input.print(`  ${delivery.network.padEnd(10)} ${delivery.state}`)
     input.print(
-      `follow it: causeway journey ${sent.id}${text(input, 'as') ? ` --as ${text(input, 'as')}` : ''}`,
+      `follow it: npm run causeway -- journey ${sent.id}${text(input, 'as') ? ` --as ${text(input, 'as')}` : ''}`,
     )
     return EXIT.done
   },
