@@ -32,7 +32,9 @@ export function readPushMessage(bytes: Uint8Array, account: string): PushHead | 
   const to = didOf(message.toCAIP10)
   if (!cid || from === null) return 'names no id or no sender'
   if (from !== didOf(message.fromCAIP10)) return 'names two senders'
-  if (message.toCAIP10 !== message.toDID && to !== didOf(message.toDID)) return 'names two recipients'
+  // The signature covers `toCAIP10`, never `toDID`. The id of a group has one form only.
+  if (to === null ? message.toCAIP10 !== message.toDID : to !== didOf(message.toDID))
+    return 'names two recipients'
   if (to !== null && to !== account && from !== account) return 'is for another account'
   if (encType !== 'pgp' && encType !== 'pgpv1:group')
     return 'is not encrypted, so that the SDK does not check who wrote it'
@@ -40,7 +42,7 @@ export function readPushMessage(bytes: Uint8Array, account: string): PushHead | 
   // pgpv2 does not cover the session key of a group.
   const covers = encType === 'pgp' ? /^pgpv[23]:./s : /^pgpv3:./s
   if (!proof || !covers.test(proof)) return 'has a signature of a form that does not cover its content'
-  return { message, cid, from, chat: to === account ? from : (to ?? message.toDID), proof }
+  return { message, cid, from, chat: to === account ? from : (to ?? message.toCAIP10), proof }
 }
 
 function parsed(bytes: Uint8Array): PushSdkMessage | null {

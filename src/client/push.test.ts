@@ -210,6 +210,10 @@ it('refuses what the SDK would show unchecked', async () => {
     { fromDID: carol },
     { toDID: carol },
     { toDID: carol, toCAIP10: carol },
+    // Said in one group and shown in another: the signature covers `toCAIP10` alone.
+    { toDID: 'another group', toCAIP10: 'group' },
+    { toDID: bob, toCAIP10: 'group' },
+    { toDID: 'group' },
     { encType: 'PlainText' },
     { messageObj: { content: 'plain' } },
     { verificationProof: null },
