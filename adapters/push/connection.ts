@@ -64,7 +64,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     const { requestTimeoutMs: timeoutMs } = config
     const { did } = account
     const { onChat } = options
-    return connectChatSocket({ baseUrl: baseUrlOf(config), did, timeoutMs, onChat }, signal)
+    const { clock } = context
+    return connectChatSocket({ baseUrl: baseUrlOf(config), did, timeoutMs, clock, onChat }, signal)
   }
 
   /** Resolves with the reason when the connection is lost. */

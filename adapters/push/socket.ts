@@ -1,5 +1,6 @@
 /** A socket of the service, over which it tells what happens in the chats of one account. It asks for no credentials. */
 import { io, type Socket } from 'socket.io-client'
+import type { Clock } from '../../src/adapter/index.ts'
 import { orAborted } from './account.ts'
 import { PushError } from './errors.ts'
 
@@ -7,7 +8,9 @@ export interface ChatSocketOptions {
   /** REST address; sockets are at the root of its host. */
   baseUrl: string
   did: string
+  /** For the transport to open. The whole connection may take twice as long. */
   timeoutMs: number
+  clock: Clock
   /** Called with each `CHATS` event: a message in its encrypted form, or the answer to a request. */
   onChat(event: unknown): void
 }
@@ -26,17 +29,24 @@ export async function connectChatSocket(options: ChatSocketOptions, signal: Abor
   })
   // Before anything else, so that no event is missed.
   socket.on('CHATS', (event: unknown) => options.onChat(event))
+  const settled = new AbortController()
   try {
     const connected = new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve)
-      socket.once('connect_error', () =>
-        reject(new PushError('unreachable', 'The socket of the Push service cannot be reached')),
-      )
+      const fail = () =>
+        reject(new PushError('unreachable', 'The socket of the Push service cannot be reached'))
+      socket.once('connect_error', fail)
+      // The transport was open, and was lost before the service let the account in: the library tells of no error then.
+      socket.once('disconnect', fail)
+      // Nor does it when the transport opens and nothing comes after that.
+      options.clock.sleep(2 * options.timeoutMs, settled.signal).then(fail, () => undefined)
     })
     await orAborted(connected, signal)
     return socket
   } catch (error) {
     socket.disconnect()
     throw error
+  } finally {
+    settled.abort()
   }
 }

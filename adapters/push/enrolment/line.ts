@@ -33,7 +33,7 @@ export async function holdLine(options: LineOptions, signal: AbortSignal): Promi
     try {
       await options.prepare(signal)
       const { baseUrl, did, timeoutMs, onChat } = options
-      const socket = await connectChatSocket({ baseUrl, did, timeoutMs, onChat }, signal)
+      const socket = await connectChatSocket({ baseUrl, did, timeoutMs, clock, onChat }, signal)
       socket.on('CHAT_GROUPS', (event: unknown) => options.onGroup(event))
       failures = 0
       options.report({ state: 'connected' })

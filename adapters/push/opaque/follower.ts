@@ -108,7 +108,8 @@ export class Follower {
       try {
         const { requestTimeoutMs: timeoutMs } = config
         const onChat = (event: unknown) => this.#hear(event)
-        const options = { baseUrl: baseUrlOf(config), did: this.#account, timeoutMs, onChat }
+        const { clock } = context
+        const options = { baseUrl: baseUrlOf(config), did: this.#account, timeoutMs, clock, onChat }
         const socket = await connectChatSocket(options, signal)
         socket.once('disconnect', () => lost.abort())
         try {
