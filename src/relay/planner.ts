@@ -61,7 +61,9 @@ export function createPlanner(
   async function plan(request: PlanRequest): Promise<NewDelivery[]> {
     const { envelopeId, wallet, sender, endpoints, heardAt, now } = request
     const rule = await directory.ruleFor(wallet, sender)
-    const order = orderOf(rule, networks.names(), ranking.choose)
+    // A mirror route measures all of its networks anyway.
+    const usable = new Set(rule.policy === 'fallback' ? endpoints.map(({ network }) => network) : [])
+    const order = orderOf(rule, networks.names(), (names) => ranking.choose(names, usable))
     if (order.ranked) notes.set(noteKey(envelopeId, wallet), { rule, choice: order.ranked })
     return planDeliveries({ envelopeId, wallet, rule, order: order.networks, endpoints, heardAt, now })
   }

@@ -5,6 +5,7 @@ import { createRanking, HALF_LIFE_MS, PROBE_EVERY, type Ranking } from './rankin
 
 let clock: VirtualClock
 let ranking: Ranking
+const all = new Set(['xmtp', 'push', 'waku', 'trtc'])
 
 beforeEach(() => {
   clock = createVirtualClock()
@@ -33,7 +34,7 @@ test('an unmeasured network stands behind what works and before what fails', () 
 test('noise does not change the order, a real difference does', () => {
   sends('trtc', 20, 100)
   sends('waku', 20, 101)
-  expect(ranking.choose(['trtc', 'waku']).order[0]?.network).toBe('trtc')
+  expect(ranking.choose(['trtc', 'waku'], all).order[0]?.network).toBe('trtc')
   sends('trtc', 20, 110)
   expect(names(['trtc', 'waku'])).toEqual(['trtc', 'waku'])
   sends('trtc', 60, 400)
@@ -58,12 +59,17 @@ test('a network without a connection comes last, and back when it has one', () =
   expect(names(['trtc', 'waku'])).toEqual(['trtc', 'waku'])
 })
 
-test('one choice in twenty puts a connected quiet network first', () => {
+test('one choice in twenty puts a connected quiet network first that the wallet has', () => {
   sends('trtc', 100, 20)
   ranking.connection('push', false)
-  const choices = Array.from({ length: 2 * PROBE_EVERY }, () => ranking.choose(['trtc', 'push', 'waku']))
+  const networks = ['trtc', 'xmtp', 'push', 'waku']
+  const usable = new Set(['trtc', 'push', 'waku'])
+  const choices = Array.from({ length: 2 * PROBE_EVERY }, () => ranking.choose(networks, usable))
   expect(choices.flatMap(({ probed }) => probed ?? [])).toEqual(['waku', 'waku'])
   expect(choices.filter(({ order }) => order[0]?.network === 'trtc')).toHaveLength(2 * PROBE_EVERY - 2)
+  // Where nothing is tried after another, nothing is probed, and no probe is used up.
+  const mirrored = Array.from({ length: PROBE_EVERY }, () => ranking.choose(networks, new Set()))
+  expect(mirrored.every(({ probed }) => probed === null)).toBe(true)
 })
 
 test('whatever was measured, the order holds each network once, and settles', () => {
@@ -80,7 +86,7 @@ test('whatever was measured, the order holds each network once, and settles', ()
         if (happened.kind === 'succeeded') one.succeeded(happened.network, happened.latencyMs)
         else if (happened.kind === 'failed') one.failed(happened.network)
         else one.connection(happened.network, happened.connected)
-        const { order } = one.choose(['trtc', 'waku', 'xmtp', 'push'])
+        const { order } = one.choose(['trtc', 'waku', 'xmtp', 'push'], all)
         expect(order.map((standing) => standing.network).toSorted()).toEqual(['push', 'trtc', 'waku', 'xmtp'])
       }
       expect(one.standings(['trtc', 'waku', 'xmtp', 'push'])).toEqual(

@@ -8,8 +8,8 @@
  * - **Hysteresis.** A network passes the one before it only by a score that is higher by {@link MARGIN}, so that noise does not
  *   change the order.
  * - **Quiet networks.** One with hardly any recent sample is scored as {@link QUIET_SCORE}: behind what works, before what
- *   fails. One choice in {@link PROBE_EVERY} puts a quiet network first, so that it gets measured. Networks that are not
- *   connected come last.
+ *   fails. One choice in {@link PROBE_EVERY} puts a quiet network that the wallet has first, so that it gets measured. Networks
+ *   that are not connected come last.
  *
  * In memory only: after a restart the default order holds until networks have been measured.
  */
@@ -58,8 +58,11 @@ export interface Ranking {
   succeeded(network: string, latencyMs: number): void
   failed(network: string): void
   connection(network: string, connected: boolean): void
-  /** An order to send by. Counts towards the probes; networks of equal score keep the order given. */
-  choose(networks: readonly string[]): RankedChoice
+  /**
+   * An order to send by; networks of equal score keep the order given. `usable`: the networks that may be probed, where the wallet
+   * has an endpoint and one network is tried after the other; without any, the choice does not count towards the probes.
+   */
+  choose(networks: readonly string[], usable: ReadonlySet<string>): RankedChoice
   /** The order as it is, without a probe. Changes nothing. */
   standings(networks: readonly string[]): Standing[]
 }
@@ -128,12 +131,13 @@ export function createRanking(clock: Pick<Clock, 'monotonic'>): Ranking {
       else down.add(network)
     },
     standings,
-    choose(networks) {
+    choose(networks, usable) {
       const order = standings(networks)
       present = order.map(({ network }) => network)
-      choices++
-      const quiet = choices % PROBE_EVERY === 0 ? order.find((one) => one.quiet && one.connected) : undefined
-      if (!quiet || quiet === order[0]) return { order, probed: null }
+      if (usable.size === 0 || ++choices % PROBE_EVERY !== 0) return { order, probed: null }
+      const candidates = order.filter(({ network }) => usable.has(network))
+      const quiet = candidates.find((one) => one.quiet && one.connected)
+      if (!quiet || quiet === candidates[0]) return { order, probed: null }
       return { order: [quiet, ...order.filter((one) => one !== quiet)], probed: quiet.network }
     },
   }
