@@ -198,3 +198,22 @@ it.each([
   }
   expect(walked).toEqual(expect.arrayContaining([strange, next]))
 })
+
+const garbage = ['reply', 'reaction', 'group_updated', 'text', 'attachment'].flatMap((typeId) =>
+  [1, 2, 9].map((versionMajor) => ({ authorityId: 'xmtp.org', typeId, versionMajor, versionMinor: 0 })),
+)
+
+it('what says that it is of a known type, and is not, holds nothing up', async () => {
+  const since = Date.now()
+  for (const type of garbage) await dm.send({ type, parameters: {}, content: Uint8Array.of(255, 254) })
+  const next = await dm.sendText('after all of them')
+  await expect.poll(() => heard(next), { timeout: 30_000 }).toBeDefined()
+  const walked: string[] = []
+  for await (const { remoteId } of enrolment.walk(
+    { enrolment: ENROLMENT, since: since - 60_000 },
+    signal(),
+  )) {
+    walked.push(remoteId)
+  }
+  expect(walked).toContain(next)
+})

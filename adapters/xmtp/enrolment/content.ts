@@ -24,6 +24,10 @@ export interface NativeMessage {
 /** What there is to read of a message. Content of a type that this version does not know is its fallback text alone. */
 export function readContent(sdk: Sdk, message: DecodedMessage<unknown>): NativeMessage {
   const { contentType, content, fallback } = message
+  // Whatever it says that it is, the SDK could not read it.
+  if (content === undefined || content === null) {
+    return { content: unread(contentType, fallback), reference: null }
+  }
   if (is(contentType, 'reply')) return readReply(sdk, content as ReplyContent, fallback)
   if (is(contentType, 'reaction')) {
     const reaction = content as Reaction
