@@ -1,6 +1,6 @@
 /** What the client does with mirrored Push messages while the node is away. The SDK is played; test/integration has the real one. */
 import { Wallet } from 'ethers'
-import { expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import { encodeFrame, toBase64url, toHex, utf8Encode } from '../envelope/index.ts'
 import type { Api } from './api.ts'
 import { ClientError } from './errors.ts'
@@ -14,6 +14,10 @@ import { memoryStorage } from './storage.ts'
 const didOfWallet = (wallet: { address: string }) => `eip155:${wallet.address}`
 const bob = didOfWallet(Wallet.createRandom())
 const refused = { code: 'push-refused' }
+
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 /** A profile as the SDK gives it: of the key's object, which the wallet signed, only the key is left. */
 async function profileOf(
@@ -42,12 +46,14 @@ async function setUp() {
     [bob, { did: bob, wallets: bob, publicKey: 'key of bob' }],
   ])
   const state = { away: false, gatewayAway: false, asked: 0, now: 1_000_000, secrets: true }
+  /** While it is set the SDK hangs behind the check of the signature, and calls it. */
+  const hang: { begins: (() => void) | null } = { begins: null }
   const parcels = new Map<string, Uint8Array>()
   const told: PushIngested[] = []
   const sdk: PushSdk = {
     chat: {
       async decryptConversation({ messages, connectedUser }) {
-        return messages.map((message) => {
+        const opened = messages.map((message) => {
           if (connectedUser.wallets !== message.fromCAIP10) throw new Error('the SDK would ask its node')
           const signedBy = message.verificationProof?.split(':')[2]
           if (signedBy !== connectedUser.publicKey) throw new Error('Signature could not be verified')
@@ -56,6 +62,9 @@ async function setUp() {
           if (isHidden) return { ...message, messageObj: failed, messageContent: failed }
           return { ...message, messageObj: { content: message.messageObj }, messageContent: 'unsigned' }
         })
+        if (!hang.begins) return opened
+        hang.begins()
+        return new Promise(() => {})
       },
       async chats() {
         if (state.away) throw new Error('no answer')
@@ -126,6 +135,7 @@ async function setUp() {
     profiles,
     rotate,
     state,
+    hang,
     told,
     puts,
     make,
@@ -266,4 +276,33 @@ it('the secret of a group waits for the node too; forged parcels do not wait', a
   state.away = false
   expect(await piece.retry()).toBe(0)
   expect(told.map(textOf)).toEqual(['to all'])
+})
+
+it('what the SDK does not answer in time waits in its place, and is not taken for badly signed', async () => {
+  const { piece, hang, told, alice, rotate, from } = await setUp()
+  await piece.mirror()
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const ingestHanging = async (frame: Uint8Array) => {
+    const begun = new Promise<void>((resolve) => {
+      hang.begins = resolve
+    })
+    const result = piece.ingest(frame)
+    await begun
+    await vi.advanceTimersByTimeAsync(10_000)
+    hang.begins = null
+    return result
+  }
+  const group = { toDID: 'group', toCAIP10: 'group', encType: 'pgpv1:group' }
+  expect(await ingestHanging(from(alice, 'one', group))).toMatchObject({ outcome: 'queued', chat: 'group' })
+  expect(await piece.ingest(from(alice, 'two', group))).toMatchObject({ outcome: 'queued' })
+  expect(await piece.retry()).toBe(0)
+  // The same by a key that had to be fetched first.
+  await rotate('newer key')
+  expect(await ingestHanging(from(alice, 'three'))).toMatchObject({ outcome: 'queued', chat: alice })
+  expect(await piece.retry()).toBe(0)
+  expect(told.map((result) => [result.outcome, textOf(result)])).toEqual([
+    ['message', 'one'],
+    ['message', 'two'],
+    ['message', 'three'],
+  ])
 })

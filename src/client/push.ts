@@ -69,8 +69,10 @@ interface Queued {
   holds: boolean
 }
 
-/** What an attempt needs the node for: the sender's keys, newer keys of the sender, or the secret of a group. */
-type Need = 'key' | 'newer-key' | 'secret'
+/** What an attempt lacks: the sender's keys, newer keys of the sender, the secret of a group, or an answer of the SDK in time. */
+type Need = 'key' | 'newer-key' | 'secret' | 'answer'
+
+class Late extends Error {}
 
 export function createPushPiece(options: {
   api: Api
@@ -129,8 +131,11 @@ export function createPushPiece(options: {
     return profile && keys.pin(did, profile.value)
   }
 
-  /** The message decrypted, or null when its signature does not hold by this key. */
-  async function decrypt({ message }: PushHead, publicKey: string): Promise<PushSdkMessage | null> {
+  /** The message decrypted; null when its signature does not hold by this key; `answer` when the SDK says nothing in time. */
+  async function decrypt(
+    { message }: PushHead,
+    publicKey: string,
+  ): Promise<PushSdkMessage | 'answer' | null> {
     const { sdk, options } = requireAttached()
     const { pgpPrivateKey, env } = options
     // For messages of `connectedUser` the SDK checks the signature by the key given here, and asks the node for none.
@@ -139,8 +144,11 @@ export function createPushPiece(options: {
       const messages = [structuredClone(message)]
       const call = sdk.chat.decryptConversation({ messages, connectedUser, pgpPrivateKey, env })
       return (await within(call))[0] ?? null
-    } catch {
-      return null // what it throws for is the signature; what it cannot decrypt it marks
+    } catch (error) {
+      if (!(error instanceof Late)) return null // what it throws for is the signature; what it cannot decrypt it marks
+      // It asks the node for secrets and references, or the device is busy: neither says anything of the message.
+      triedAt = now()
+      return 'answer'
     }
   }
 
@@ -156,6 +164,7 @@ export function createPushPiece(options: {
       opened = newer === key ? null : await decrypt(head, newer)
       if (!opened) throw new ClientError('push-refused', 'The sender’s key did not sign this message')
     }
+    if (opened === 'answer') return opened
     if (opened.messageObj !== UNDECRYPTED) {
       // No signature covers the old form of the content.
       const { messageContent, ...signed } = opened
@@ -320,7 +329,7 @@ function refusalOf(error: unknown): ClientError {
 async function within<Value>(work: Promise<Value>): Promise<Value> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('the Push node does not answer')), ANSWER_MS)
+    timer = setTimeout(() => reject(new Late('the Push SDK does not answer')), ANSWER_MS)
   })
   try {
     return await Promise.race([work, late])
