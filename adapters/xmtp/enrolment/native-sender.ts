@@ -57,7 +57,14 @@ export class NativeSender {
     const ids: string[] = []
     for (const { outgoing, key } of this.#messagesOf(intent)) {
       const id = await this.#idOf(conversation, outgoing, key)
-      if (id === null || this.#inbox.statusOf(id) === 'absent') return null
+      if (id === null) return null
+      let status = this.#inbox.statusOf(id)
+      if (status === 'failed') {
+        await this.#inbox.syncConversation(conversation, 1, signal)
+        status = this.#inbox.statusOf(id)
+      }
+      // Given up by the SDK and not among what the network has: a send puts it there under the same id.
+      if (status === 'absent' || status === 'failed') return null
       ids.push(await this.#publish(conversation, id, signal))
     }
     return ids
