@@ -45,7 +45,7 @@ async function setUp() {
     [carol, await profileOf(carolWallet, 'key of carol')],
     [bob, { did: bob, wallets: bob, publicKey: 'key of bob' }],
   ])
-  const state = { away: false, gatewayAway: false, asked: 0, now: 1_000_000, secrets: true }
+  const state = { away: false, gatewayAway: false, asked: 0, now: 1_000_000, secrets: true, signedOut: false }
   /** While it is set the SDK hangs behind the check of the signature, and calls it. */
   const hang: { begins: (() => void) | null } = { begins: null }
   const parcels = new Map<string, Uint8Array>()
@@ -84,6 +84,7 @@ async function setUp() {
     token: 'token',
     async get(path: string) {
       if (state.gatewayAway) throw new ClientError('gateway-unreachable', 'away')
+      if (state.signedOut) throw new ClientError('gateway-refused', 'no session', { status: 401 })
       const bytes = parcels.get(path.split('/').at(-1) ?? '')
       if (!bytes) throw new ClientError('gateway-refused', 'not found', { status: 404 })
       return { sealed: toBase64url(bytes) }
@@ -305,4 +306,20 @@ it('what the SDK does not answer in time waits in its place, and is not taken fo
     ['message', 'two'],
     ['message', 'three'],
   ])
+})
+
+it('a notice that the gateway does not give does not hold up what waits for the node', async () => {
+  const { piece, state, told, alice, carol, message, bytesOf, mirrored, from } = await setUp()
+  await piece.mirror()
+  state.away = true
+  expect(await piece.ingest(from(carol, 'by the node'))).toMatchObject({ outcome: 'queued' })
+  state.gatewayAway = true
+  const notice = mirrored(bytesOf(message(alice, 'by the gateway')), new Uint8Array())
+  expect(await piece.ingest(notice)).toMatchObject({ outcome: 'queued' })
+  Object.assign(state, { away: false, gatewayAway: false, signedOut: true })
+  await expect(piece.retry()).rejects.toMatchObject({ code: 'gateway-refused', status: 401 })
+  expect(told.map(textOf)).toEqual(['by the node'])
+  state.signedOut = false
+  expect(await piece.retry()).toBe(0)
+  expect(told.map(textOf)).toEqual(['by the node', 'by the gateway'])
 })

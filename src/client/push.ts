@@ -56,7 +56,10 @@ export interface PushPiece {
    * that is not signed by its sender's pinned key, not encrypted, or not for this wallet.
    */
   ingest(frame: Uint8Array | Parcel, arrival?: { network: string }): Promise<PushIngested>
-  /** Tries what is queued now. Answers how many are still queued. */
+  /**
+   * Tries what is queued now. Answers how many are still queued. When the gateway refuses to look a notice up, e.g. because the
+   * session is over, it tries the rest and rejects then.
+   */
   retry(): Promise<number>
   /** For messages of the SDK's own history and stream: true the first time that one is met, here or by `ingest`. */
   isFirst(message: ShownPushMessage): boolean
@@ -229,15 +232,21 @@ export function createPushPiece(options: {
 
   async function retryAll(): Promise<number> {
     const { onIngested } = requireAttached().options
+    const failures: unknown[] = []
     for (const notice of [...notices.values()]) {
       const result = await ingestParcel(notice).catch((error: unknown) => {
-        refusalOf(error)
+        if (!isRefusal(error)) {
+          failures.push(error)
+          return null
+        }
         notices.delete(notice.id)
         return { ...nothing(notice.id), outcome: 'refused' as const }
       })
-      if (result.outcome !== 'queued') onIngested?.(result)
+      if (result && result.outcome !== 'queued') onIngested?.(result)
     }
     for (const chat of [...queues.keys()]) await inTurn(chat, () => drain(chat))
+    // Only now: what needs the node alone does not wait for the gateway, which may have ended the session.
+    if (failures.length > 0) throw failures[0]
     return [...queues.values()].reduce((sum, queue) => sum + queue.length, notices.size)
   }
 
@@ -321,8 +330,12 @@ function nothing(id: string) {
   return { id, message: null, cid: null, chat: null, from: null, duplicate: false }
 }
 
+function isRefusal(error: unknown): error is ClientError {
+  return error instanceof ClientError && error.code === 'push-refused'
+}
+
 function refusalOf(error: unknown): ClientError {
-  if (error instanceof ClientError && error.code === 'push-refused') return error
+  if (isRefusal(error)) return error
   throw error
 }
 
