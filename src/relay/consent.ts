@@ -42,9 +42,10 @@ export function createConsents({ store }: Pick<RelayContext, 'store'>): Consents
     { from, conversation }: Pick<StoredEnvelope, 'from' | 'conversation'>,
     { denied, deniedPeers, unknownSenders }: Rules,
   ): Promise<'relay' | 'hold' | 'hide'> {
-    // What a wallet writes to itself.
+    if (denied.size > 0 && denied.has(toHex(conversation))) return 'hide'
+    // What a wallet writes to itself, and parcels, which name nobody else.
     if (from === wallet) return 'relay'
-    if (denied.size > 0 && (deniedPeers.has(from) || denied.has(toHex(conversation)))) return 'hide'
+    if (deniedPeers.has(from)) return 'hide'
     if (unknownSenders === 'relay') return 'relay'
     const own = directConversation(wallet, from)
     const consents = await Promise.all(

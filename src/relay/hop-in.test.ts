@@ -22,6 +22,7 @@ import {
   verifySealed,
 } from '../envelope/index.ts'
 import { decodeHopCertificate, meaningHash, signConsent } from '../identity/index.ts'
+import { nativeAlias } from './hop.ts'
 import { innerOf } from './hop-content.ts'
 import { createPerson, type Person, RelayBench, type TestGateway } from './testing/bench.ts'
 
@@ -141,6 +142,22 @@ describe('a native message', () => {
     expect(results.filter(({ outcome }) => outcome === 'accepted')).toHaveLength(3)
     expect(results.filter(({ outcome }) => outcome === 'duplicate')).toHaveLength(11)
     expect(await gateway.inbox(bob)).toHaveLength(3)
+  })
+
+  it('is known by its other names, and sent on, from the moment at which it is durable', async () => {
+    const { store } = gateway
+    store.addAlias = async () => Promise.reject(new Error('the disk is gone'))
+    const result = await gateway.relay.hearNative('xmtp', native('1', { otherIds: ['one', 'uno'] }))
+    expect(result).toMatchObject({ outcome: 'accepted' })
+    const [item] = await gateway.inbox(bob)
+    for (const remoteId of ['1', 'one', 'uno']) {
+      expect(await store.envelopeOfRemote('xmtp', nativeAlias('enrolment of bob', remoteId))).toEqual(
+        item!.id,
+      )
+    }
+    for (const name of ['waku', 'trtc']) {
+      await waitFor(() => networks[name]!.kept().length === 1, { what: `a copy on ${name}` })
+    }
   })
 
   it('that the wallet sent itself is a sent item and goes nowhere', async () => {

@@ -185,15 +185,17 @@ export function createNativeIntake(
       ...moment,
       inbox: [{ wallet: enrolment.wallet, direction: inbound.own ? 'sent' : 'received' }],
       deliveries,
-      alias: { network, remoteId: nativeAlias(enrolment.id, inbound.remoteId), claims: true },
+      alias: {
+        network,
+        remoteId: nativeAlias(enrolment.id, inbound.remoteId),
+        otherIds: inbound.otherIds?.map((other) => nativeAlias(enrolment.id, other)),
+        claims: true,
+      },
     }
     const result = await store.accept(record)
     if (result.outcome === 'duplicate') {
       const earlier = await arrivals.known(network, { remoteId: nativeAlias(enrolment.id, inbound.remoteId) })
       return earlier ?? { outcome: 'duplicate', id: toHex(id) }
-    }
-    for (const other of inbound.otherIds ?? []) {
-      await store.addAlias(network, nativeAlias(enrolment.id, other), id, moment.receivedAt)
     }
     const stored = { ...record, seq: result.seq, wallets: [enrolment.wallet] }
     frames.remember(stored)

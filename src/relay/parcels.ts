@@ -81,6 +81,8 @@ export function createParcels(
     const receivedAt = clock.now()
     // What is larger than this gateway keeps is fetched from the network itself.
     const isMessage = inbound.kind === 'message' && inbound.bytes.length <= settings.maxEnvelopeBytes
+    const conversation = parcelConversation(network, inbound.conversation)
+    const verdict = await consents.judge({ from: wallet, conversation }, [wallet])
     const record: AcceptRecord = {
       id,
       kind: FRAME_KIND.opaque,
@@ -88,7 +90,7 @@ export function createParcels(
       // Who wrote it cannot be told. The recipient stands in for a sender: nobody else's name is lent to a parcel.
       from: wallet,
       device: NO_DEVICE,
-      conversation: parcelConversation(network, inbound.conversation),
+      conversation,
       contentType: isMessage ? PARCEL_TYPE : WAKE_TYPE,
       flags: inbound.silent ? FLAGS.silent : 0,
       created: inbound.remoteTime ?? receivedAt,
@@ -100,14 +102,15 @@ export function createParcels(
       receivedAt,
       monotonic: clock.monotonic(),
       inbox: [{ wallet, direction: 'received' }],
-      deliveries: await plan(id, wallet, network),
+      deliveries: verdict.relayed.length > 0 ? await plan(id, wallet, network) : [],
       alias: null,
     }
     const result = await store.accept(record)
     if (result.outcome === 'duplicate') return duplicate
+    // Nothing is waited for from here on: what is durable and not offered would stay behind until a restart.
     const stored = { ...record, seq: result.seq, wallets: [wallet] }
     frames.remember(stored)
-    publishItems(live, stored, [wallet], { verdict: await consents.judge(stored, [wallet]) })
+    publishItems(live, stored, [wallet], { verdict })
     outbox.offer(result.deliveries)
     return { outcome: 'accepted', id: toHex(id) }
   }

@@ -152,9 +152,9 @@ export interface AcceptRecord extends ArrivedEnvelope {
   deliveries: NewDelivery[]
   /**
    * `claims`: the network message is the same whatever envelope was made of it. When it is noted for another envelope
-   * already, nothing is written and that one is the `duplicate`.
+   * already, nothing is written and that one is the `duplicate`. `otherIds`: more names of the same network message.
    */
-  alias: { network: string; remoteId: string; claims?: boolean } | null
+  alias: { network: string; remoteId: string; otherIds?: string[]; claims?: boolean } | null
 }
 
 export interface NewDelivery {

@@ -25,8 +25,10 @@ export function accept(database: Database, record: AcceptRecord, moment: Moment)
   }
   const taken = database.recent.seqOf(record.id)
   if (record.alias !== null) {
-    const { network, remoteId } = record.alias
-    noteAlias(database, { network, remoteId, envelopeId: record.id, at: record.receivedAt })
+    const { network, remoteId: first, otherIds = [] } = record.alias
+    for (const remoteId of [first, ...otherIds]) {
+      noteAlias(database, { network, remoteId, envelopeId: record.id, at: record.receivedAt })
+    }
   }
   if (taken !== null) {
     return { outcome: 'duplicate', seq: taken, deliveries: deliveriesOf(database, record.id) }
