@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { concatBytes } from '../envelope/index.ts'
 import {
   type Content,
   ContentError,
@@ -14,6 +15,7 @@ import {
   TYPES,
   writeContent,
 } from './index.ts'
+import { field, optionalField } from './protobuf.ts'
 import { contentArbitrary } from './testing/arbitraries.ts'
 
 const bytesOf = (text: string) => new TextEncoder().encode(text)
@@ -124,9 +126,11 @@ describe('contents', () => {
     fc.assert(
       fc.property(hostile, (content) => {
         try {
-          readContent(content)
+          // What was read can be written again: parts of what came in are passed on.
+          writeContent(readContent(content))
         } catch (error) {
           expect(error).toBeInstanceOf(ContentError)
+          expect(error).toHaveProperty('code', 'content-bytes-invalid')
         }
       }),
       { numRuns: 3_000 },
@@ -167,6 +171,43 @@ describe('contents', () => {
     expect(writeContent({ kind: 'composite', parts }).fallback).toBe(
       'a caption\na.png: https://example.org/a.png',
     )
+  })
+
+  it('reads no content inside of another that it could not write again', () => {
+    const number = fc.oneof(fc.nat(3), fc.integer({ min: 999_999_990, max: 2 ** 40 }))
+    const name = fc.oneof(fc.constantFrom('', 'xmtp.org', 'text', 'a/b', 'a:1', 'a:1.2'), fc.string())
+    const typed = fc.tuple(name, name, number, number)
+    fc.assert(
+      fc.property(typed, fc.uint8Array({ maxLength: 8 }), ([authority, type, major, minor], content) => {
+        const named = [authority, type].map((text, place) => field(place + 1, new TextEncoder().encode(text)))
+        const bytes = concatBytes(
+          optionalField(1, concatBytes(...named, field(3, major), field(4, minor))),
+          field(4, content),
+        )
+        let read: EncodedContent
+        try {
+          read = decodeEncodedContent(bytes, 'reply')
+        } catch (error) {
+          expect(error).toHaveProperty('code', 'content-bytes-invalid')
+          return
+        }
+        expect(decodeEncodedContent(encodeEncodedContent(read), 'reply')).toEqual(read)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it.each([
+    ['without an authority', ['', 'text', 1]],
+    ['without a name', ['xmtp.org', '', 1]],
+    ['of a version with ten digits', ['xmtp.org', 'text', 1_000_000_000]],
+  ] as const)('a type %s makes the content around it unreadable', (_what, [authority, name, major]) => {
+    const part = optionalField(1, concatBytes(field(1, authority), field(2, name), field(3, major)))
+    expect(() => decodeEncodedContent(part, 'reply')).toThrow(
+      expect.objectContaining({ code: 'content-bytes-invalid' }),
+    )
+    const composite = encoded(TYPES.composite, optionalField(1, optionalField(1, part)))
+    expect(readContentOrFallback(composite)).toEqual({ kind: 'unknown', encoded: composite })
   })
 
   it('keeps compressed content inside of a reply from being read as if it were plain', () => {

@@ -13,7 +13,10 @@ export function encodeEncodedContent({ type, parameters, fallback, bytes }: Enco
   return concatBytes(optionalField(1, typeBytes), ...entries, optionalField(3, fallback), field(4, bytes))
 }
 
-/** Throws `content-bytes-invalid`, also for compressed content and for content without a type. */
+/**
+ * Throws `content-bytes-invalid`, also for compressed content, for content without a type, and for a type that could not be
+ * written again: what was read can always be passed on.
+ */
 export function decodeEncodedContent(bytes: Uint8Array, what: string): EncodedContent {
   const fields = readFields(bytes, what)
   const type = fields.messages(1).at(-1)
@@ -23,13 +26,17 @@ export function decodeEncodedContent(bytes: Uint8Array, what: string): EncodedCo
     const pair = readFields(entry, what)
     return [pair.text(1), pair.text(2)] as const
   })
+  const named = typeText(readFields(type, what))
+  if (!TYPE.test(named)) throw bytesInvalid(what, 'the type inside is not `authority/type:major.minor`')
   return {
-    type: typeText(readFields(type, what)),
+    type: named,
     parameters: Object.fromEntries(entries),
     fallback: fields.optionalText(3),
     bytes: fields.bytes(4).slice(),
   }
 }
+
+const TYPE = /^([^/]+)\/([^:]+):(\d{1,9})\.(\d{1,9})$/
 
 function typeText(fields: Fields): string {
   return `${fields.text(1)}/${fields.text(2)}:${fields.number(3)}.${fields.number(4)}`
@@ -37,7 +44,7 @@ function typeText(fields: Fields): string {
 
 /** Parts of `authority/type:major.minor`. Throws `content-value-invalid`. */
 export function parseType(type: string): { authority: string; name: string; major: number; minor: number } {
-  const parsed = /^([^/]+)\/([^:]+):(\d{1,9})\.(\d{1,9})$/.exec(type)
+  const parsed = TYPE.exec(type)
   if (!parsed) {
     throw new ContentError('content-value-invalid', 'The content type is not `authority/type:major.minor`')
   }

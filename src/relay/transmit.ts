@@ -6,6 +6,7 @@ import {
   type Receipt,
   type SendIntent,
 } from '../adapter/index.ts'
+import { ContentError } from '../content/index.ts'
 import type { EnrolmentDirectory } from '../enrolment/types.ts'
 import { EnvelopeError, FLAGS } from '../envelope/index.ts'
 import type { Delivery, StoredEnvelope } from '../store/port.ts'
@@ -231,6 +232,9 @@ function preparationError(error: unknown): AdapterError {
   if (AdapterError.is(error) && error.class !== 'uncertain') return error
   if (error instanceof EnvelopeError) {
     return new AdapterError('permanent', 'the request does not open', { cause: error })
+  }
+  if (error instanceof ContentError) {
+    return new AdapterError('permanent', 'the content cannot be written for this network', { cause: error })
   }
   return new AdapterError('retryable', 'the send could not be prepared', { cause: error })
 }

@@ -2,8 +2,15 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { NativeContent } from '../../../src/adapter/index.ts'
 import { CONTENT_KINDS } from '../../../src/adapter/index.ts'
-import { type KnownContent, readContent, trtcContents, writeContent } from '../../../src/content/index.ts'
+import {
+  encodeEncodedContent,
+  type KnownContent,
+  readContent,
+  trtcContents,
+  writeContent,
+} from '../../../src/content/index.ts'
 import { samples } from '../../../src/content/testing/samples.ts'
+import { toBase64url, utf8Encode } from '../../../src/envelope/index.ts'
 import { readCloudData, writeCloudData } from './cloud-data.ts'
 import { directId, placeOf } from './conversations.ts'
 import { CUSTOM_TYPE, readElements, writeElements } from './elements.ts'
@@ -61,6 +68,46 @@ describe('elements', () => {
     expect(readContent(readElements(elements)!)).toMatchObject({ kind: 'composite' })
   })
 
+  const carried = (encoded: Uint8Array) => ({
+    MsgType: 'TIMCustomElem',
+    MsgContent: { Data: toBase64url(encoded), Desc: 'Drawn', Ext: 'causeway-content/1' },
+  })
+  const said = { MsgType: 'TIMTextElem', MsgContent: { Text: 'a caption' } }
+
+  it('a carried composite is itself when it comes alone, and among others its parts are theirs', () => {
+    const composite = writeContent(samples.composite)
+    const element = carried(encodeEncodedContent(composite))
+    expect(readElements([element])).toEqual(composite)
+    const together = readContent(readElements([element, said])!)
+    expect(together).toEqual({
+      kind: 'composite',
+      parts: [...samples.composite.parts, writeContent({ kind: 'text', text: 'a caption' })],
+    })
+    const most = readContent(readElements(Array.from({ length: 32 }, () => element))!)
+    expect(most).toMatchObject({ kind: 'composite', parts: { length: 32 } })
+  })
+
+  it('a composite that cannot be read is no part, and of one that is left alone there is no composite', () => {
+    const empty = encodeEncodedContent({
+      type: 'xmtp.org/composite:1.0',
+      parameters: {},
+      fallback: null,
+      bytes: new Uint8Array(),
+    })
+    expect(readElements([carried(empty), said])).toEqual(writeContent({ kind: 'text', text: 'a caption' }))
+    expect(readElements([carried(empty), carried(empty)])).toBe(null)
+  })
+
+  it('carried content that nobody could write is an element of another application', () => {
+    // A type of `name` alone: no authority.
+    const nameless = Uint8Array.of(0x0a, 0x06, 0x12, 0x04, ...utf8Encode('text'))
+    expect(readElements([carried(nameless)])).toMatchObject({ type: CUSTOM_TYPE, fallback: 'Drawn' })
+    expect(readContent(readElements([carried(nameless), said])!)).toMatchObject({
+      kind: 'composite',
+      parts: [{ type: CUSTOM_TYPE }, { type: 'xmtp.org/text:1.0' }],
+    })
+  })
+
   it.each([
     ['a face', { MsgType: 'TIMFaceElem', MsgContent: { Index: 3, Data: 'smile' } }, '[smile]'],
     ['a face without a name', { MsgType: 'TIMFaceElem', MsgContent: { Index: 3 } }, '[face 3]'],
@@ -115,10 +162,26 @@ describe('elements', () => {
         fc.anything(),
       ),
     })
+    // Contents of other types as they are carried, with types that may be none.
+    const name = fc.constantFrom('', 'xmtp.org', 'composite', 'text', 'a:b')
+    const named = fc.tuple(name, name, fc.nat(2 ** 31))
+    const foreign = named.map(([authority, type, major]) => {
+      const fields = [authority, type].flatMap((value, place) => [
+        place * 8 + 0x0a,
+        value.length,
+        ...utf8Encode(value),
+      ])
+      const version = [0x18, ...(major % 2 === 0 ? [1] : [0xff, 0xff, 0xff, 0xff, 0x0f])]
+      return carried(Uint8Array.of(0x0a, fields.length + version.length, ...fields, ...version))
+    })
+    const any = fc.oneof(element, foreign)
     fc.assert(
-      fc.property(fc.array(element, { maxLength: 3 }), fc.anything(), (body, cloud) => {
+      fc.property(fc.array(any, { maxLength: 3 }), fc.anything(), (body, cloud) => {
         const read = readElements(body)
-        if (read) expect(read.type).toMatch(/^[^/]+\/[^:]+:\d+\.\d+$/)
+        if (read) {
+          expect(read.type).toMatch(/^[^/]+\/[^:]+:\d+\.\d+$/)
+          encodeEncodedContent(read)
+        }
         readCloudData(cloud)
         readCloudData(JSON.stringify({ messageReply: cloud, causeway: cloud }) ?? '')
       }),

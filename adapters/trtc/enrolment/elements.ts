@@ -31,6 +31,8 @@ const CONTENT_EXTENSION = 'causeway-content/1'
 /** An application's own custom element, as JSON `{data, description, extension}`. */
 export const CUSTOM_TYPE = 'tencent.com/custom:1.0'
 const TYPING = 'user_typing_status'
+/** Of one message, and as many parts of one composite. */
+const MOST_ELEMENTS = 32
 /** `Download_Flag` of files: the URL can be fetched as it is. */
 const BY_URL = 2
 
@@ -247,13 +249,21 @@ function readCarried(data: string): NativeContent | null {
  * bodies without elements.
  */
 export function readElements(body: unknown): NativeContent | null {
-  const elements = z.array(elementSchema).max(32).safeParse(body)
+  const elements = z.array(elementSchema).max(MOST_ELEMENTS).safeParse(body)
   if (!elements.success) return null
   const contents = elements.data.map(readElement).filter((content) => content !== null)
-  const [first, ...others] = contents
+  const natives = contents.map(writeContent)
+  const parts = natives.length > 1 ? natives.flatMap(partsOf).slice(0, MOST_ELEMENTS) : natives
+  const [first, ...others] = parts
   if (first === undefined) return null
-  const flat = contents.flatMap((content) => (content.kind === 'composite' ? [] : [writeContent(content)]))
-  return others.length === 0 ? writeContent(first) : writeContent({ kind: 'composite', parts: flat })
+  return others.length === 0 ? first : writeContent({ kind: 'composite', parts })
+}
+
+/** A composite is no part of another: its own parts stand in its place, none where it cannot be read. */
+function partsOf(native: NativeContent): readonly NativeContent[] {
+  if (!native.type.startsWith('xmtp.org/composite:')) return [native]
+  const content = readContentOrFallback(native)
+  return content.kind === 'composite' ? content.parts : []
 }
 
 function readElement({ MsgType, MsgContent }: z.output<typeof elementSchema>): Content | null {

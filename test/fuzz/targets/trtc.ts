@@ -14,6 +14,7 @@ import {
   type SendIntent,
   type WebhookRequest,
 } from '../../../src/adapter/index.ts'
+import { encodeEncodedContent } from '../../../src/content/index.ts'
 import { toBase64url } from '../../../src/envelope/index.ts'
 import { codeOfClass, defineTarget } from '../target.ts'
 import { createPerson, fixed, START, testEnvelopes } from './people.ts'
@@ -55,6 +56,13 @@ interface Call {
 const REQUEST_TIME = String(START / 1000)
 const signOf = (token: string, time: string) => createHash('sha256').update(`${token}${time}`).digest('hex')
 
+/** A content of another type, as a native message carries it. */
+function carriedContent(type: string) {
+  const bytes = encodeEncodedContent({ type, parameters: {}, fallback: 'A drawing', bytes: new Uint8Array() })
+  const MsgContent = { Data: toBase64url(bytes), Desc: 'A drawing', Ext: 'causeway-content/1' }
+  return { MsgType: 'TIMCustomElem', MsgContent }
+}
+
 async function webhookCalls(): Promise<Call[]> {
   const message = await carried()
   const common = { From_Account: 'alice', MsgTime: START / 1000, ...message }
@@ -69,6 +77,18 @@ async function webhookCalls(): Promise<Call[]> {
       SendMsgResult: 0,
     },
     { CallbackCommand: 'Group.CallbackAfterSendMsg', ...common, GroupId: '@TGS#1', MsgSeq: 7 },
+    {
+      CallbackCommand: 'Group.CallbackAfterSendMsg',
+      ...common,
+      MsgBody: [
+        carriedContent('example.org/drawing:1.0'),
+        carriedContent('xmtp.org/composite:1.0'),
+        { MsgType: 'TIMTextElem', MsgContent: { Text: 'a caption' } },
+      ],
+      CloudCustomData: '',
+      GroupId: '@TGS#1',
+      MsgSeq: 8,
+    },
     {
       CallbackCommand: 'State.StateChange',
       Info: { Action: 'Login', To_Account: 'alice', Reason: 'Register' },
