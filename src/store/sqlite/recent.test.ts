@@ -7,6 +7,7 @@ import { runGroup } from './group.ts'
 import { openDatabase } from './open.ts'
 import { conversations } from './operations/conversations.ts'
 import { inbox } from './operations/inbox.ts'
+import { consentOf } from './operations/settings.ts'
 
 const WALLETS = ['a', 'b', 'c'].map(walletOf)
 const MOMENT = { at: 3_000, monotonic: 30 }
@@ -53,6 +54,9 @@ it('shows the same whatever stands in the indexes, after groups, failures, pruni
             }),
             conversations: conversations(database, { wallet, limit: 10, before: null }),
             earlier: conversations(database, { wallet, limit: 1, before: 9 }),
+            consents: WALLETS.map((other) =>
+              consentOf(database, { wallet, conversation: bytesOf([wallet, other].sort().join()) }),
+            ),
           })),
         )
       for (const step of steps) {

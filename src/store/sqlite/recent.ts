@@ -154,6 +154,12 @@ export class RecentEnvelopes {
     )
   }
 
+  /** Whether a wallet's own message is among the recent items of a conversation; it may stand in the indexes as well. */
+  isAnswered(walletId: number, conversationId: number): boolean {
+    const generations = [this.#gathering, this.#indexing?.generation]
+    return generations.some((generation) => generation?.isAnswered(walletId, conversationId))
+  }
+
   /** Conversations of a wallet with items that stand in no index yet, the one with the latest item first. */
   conversations(walletId: number): RecentConversation[] {
     const byId = Map.groupBy(this.items(walletId), (item) => item.conversationId)
@@ -233,6 +239,8 @@ export class Generation {
   readonly byId = new Map<string, number>()
   readonly #envelopes: NamedEnvelope[] = []
   readonly #byWallet = new Map<number, RecentItem[]>()
+  /** How many messages a wallet sent, by wallet and conversation: asked with each accept, so not counted anew. */
+  readonly #answers = new Map<string, number>()
 
   get length(): number {
     return this.#envelopes.length
@@ -256,6 +264,10 @@ export class Generation {
     return this.#byWallet.get(walletId) ?? []
   }
 
+  isAnswered(walletId: number, conversationId: number): boolean {
+    return this.#answers.has(answerKey(walletId, conversationId))
+  }
+
   add({ id, ...envelope }: RecentEnvelope): void {
     this.#add({ name: textOf(id), prefix: prefixOf(id), ...envelope })
   }
@@ -269,7 +281,14 @@ export class Generation {
       const item = { seq, conversationId, sent, facts }
       if (items === undefined) this.#byWallet.set(walletId, [item])
       else items.push(item)
+      if (isAnswer(item)) this.#countAnswer(answerKey(walletId, conversationId), 1)
     }
+  }
+
+  #countAnswer(key: string, change: 1 | -1): void {
+    const count = (this.#answers.get(key) ?? 0) + change
+    if (count > 0) this.#answers.set(key, count)
+    else this.#answers.delete(key)
   }
 
   /** Takes out the last ones until `length` are left. */
@@ -278,7 +297,10 @@ export class Generation {
       const envelope = this.#envelopes.pop()
       if (envelope === undefined) return
       this.byId.delete(envelope.name)
-      for (const { walletId } of envelope.holders) this.#byWallet.get(walletId)?.pop()
+      for (const { walletId } of envelope.holders) {
+        const item = this.#byWallet.get(walletId)?.pop()
+        if (item && isAnswer(item)) this.#countAnswer(answerKey(walletId, envelope.conversationId), -1)
+      }
     }
   }
 
@@ -288,4 +310,13 @@ export class Generation {
     for (const envelope of this.#envelopes) if (envelope.seq > seq) later.#add(envelope)
     return later
   }
+}
+
+/** By what it sends itself a wallet allows a conversation; a receipt or typing is none of that. */
+function isAnswer({ sent, facts }: RecentItem): boolean {
+  return sent && facts.notable
+}
+
+function answerKey(walletId: number, conversationId: number): string {
+  return `${walletId}/${conversationId}`
 }

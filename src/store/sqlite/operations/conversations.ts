@@ -13,8 +13,10 @@ import { hasType, mergeMarks, mergeTypes } from '../marks.ts'
 import type { RecentConversation, RecentItem } from '../recent.ts'
 import { readItem } from './inbox.ts'
 
-/** Conversations that one page looks at where a filter passes few of them over. */
+/** Conversations that one page looks at where a filter passes few of them over: a few milliseconds of work. */
 const SCAN = 500
+/** The same where what is unread has to be counted for each. */
+const SCAN_UNREAD = 100
 
 /** A conversation as its head shows it, recent items included. */
 interface Head {
@@ -40,19 +42,23 @@ export function conversations(database: Database, query: ConversationQuery): Con
   const page: ConversationPage = { conversations: [], next: null }
   const walletId = database.findWallet(query.wallet)
   if (walletId === null) return page
+  const most = query.unread ? SCAN_UNREAD : SCAN
   let looked = 0
   let bytes = 0
   let place = 0
   for (const head of wantedHeads(database, walletId, query)) {
-    if (page.conversations.length === limit || bytes >= maxBytes || looked === SCAN) {
+    if (page.conversations.length === limit || bytes >= maxBytes || looked === most) {
       return { ...page, next: place }
     }
     looked += 1
     place = head.lastSeq
     if (query.contentType !== undefined && !hasType(head.types, query.contentType)) continue
-    const state = stateOf(database, walletId, head)
-    if (state === null || !isWanted(state, query)) continue
-    const summary = summaryOf(database, walletId, head, state)
+    const chosen = chosenOf(database, walletId, head)
+    // Ahead of the count, which is the most work.
+    if (chosen === null || !isWanted(chosen.consent, query.consent)) continue
+    const unread = countUnread(database, walletId, head, chosen.readThrough)
+    if (query.unread && unread === 0) continue
+    const summary = summaryOf(database, walletId, head, { ...chosen, unread })
     if (summary === null) continue
     page.conversations.push(summary)
     bytes += summary.last.bytes.length
@@ -72,9 +78,8 @@ export function conversation(
   return state && summaryOf(database, walletId, head, state)
 }
 
-function isWanted({ consent, unread }: ConversationState, query: ConversationQuery): boolean {
-  if (query.unread && unread === 0) return false
-  return query.consent === undefined ? consent !== 'denied' : consent === query.consent
+function isWanted(consent: Consent, wanted: Consent | undefined): boolean {
+  return wanted === undefined ? consent !== 'denied' : consent === wanted
 }
 
 function wantedHeads(
@@ -147,16 +152,31 @@ const SETTINGS = `
   WHERE c.id = ?`
 
 export function stateOf(database: Database, walletId: number, head: Head): ConversationState | null {
+  const chosen = chosenOf(database, walletId, head)
+  return chosen && { ...chosen, unread: countUnread(database, walletId, head, chosen.readThrough) }
+}
+
+function chosenOf(
+  database: Database,
+  walletId: number,
+  head: Head,
+): Omit<ConversationState, 'unread'> | null {
   const row = database.row<SettingsRow>(SETTINGS, walletId, head.conversationId)
   if (row === null) return null
-  const readThrough = row.readThrough ?? 0
   return {
     conversation: row.conversation,
     consent: row.consent ?? (head.answered ? 'allowed' : 'unknown'),
     muted: row.muted === 1,
-    readThrough,
-    unread: countUnread(database, walletId, head, readThrough),
+    readThrough: row.readThrough ?? 0,
   }
+}
+
+/** Whether the wallet has written in a conversation. Reads no items: it is asked with each accept for wallets that hold strangers. */
+export function isAnswered(database: Database, walletId: number, conversationId: number): boolean {
+  return (
+    database.recent.isAnswered(walletId, conversationId) ||
+    headRow(database, walletId, conversationId)?.answered === 1
+  )
 }
 
 /** What is unread is counted among this many of the latest items: whoever wrote so many later ones has seen what was before. */

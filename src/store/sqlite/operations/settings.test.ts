@@ -1,8 +1,9 @@
 import { DatabaseSync } from 'node:sqlite'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { MOST_CHOICES } from '../../port.ts'
 import { acceptRecord, alice, bob, bytesOf, carol } from '../../testing/records.ts'
 import { openStore, temporaryFolder } from '../../testing/stores.ts'
+import { runGroup } from '../group.ts'
 import { migrations } from '../migrations/index.ts'
 import { openDatabase } from '../open.ts'
 import { conversations } from './conversations.ts'
@@ -93,6 +94,40 @@ it('a filtered page ends before it has looked at too much, and says where to go 
   expect(second).toMatchObject({ items: [{ seq: 2_100 }], complete: true })
   const back = await store.inbox({ ...query, after: first.through, order: 'newest' })
   expect(back).toMatchObject({ items: [{ seq: 1 }], complete: true })
+})
+
+it('consent is told without a walk through items, and what a list leaves out is not counted', () => {
+  const { database, unlock } = openDatabase(`${temporaryFolder()}/store.db`)
+  const record = (number: number) =>
+    acceptRecord(`${number}`, { conversation: bytesOf(`conversation ${number}`), deliveries: [] })
+  const calls = Array.from({ length: 150 }, (_, number) => ({
+    name: 'accept' as const,
+    input: record(number),
+  }))
+  runGroup(database, calls, { at: 3_000, monotonic: 30 })
+  const items = vi.spyOn(database.recent, 'items')
+  const first = { conversation: record(0).conversation }
+  expect(consentOf(database, { ...first, wallet: alice })).toBe('allowed')
+  expect(consentOf(database, { ...first, wallet: bob })).toBe('unknown')
+  expect(items).not.toHaveBeenCalled()
+  chooseConversation(database, { ...first, wallet: alice, peer: bob, consent: 'denied', at: 4_000 })
+  items.mockClear()
+  expect(consentOf(database, { ...first, wallet: alice })).toBe('denied')
+  expect(items).not.toHaveBeenCalled()
+
+  const rows = vi.spyOn(database, 'row')
+  const counts = () => rows.mock.calls.filter(([sql]) => sql.includes('notable')).length
+  const list = (wallet: string, filter: { consent?: 'allowed'; unread?: boolean; before?: number | null }) =>
+    conversations(database, { wallet, limit: 200, before: null, ...filter })
+  expect(list(bob, { consent: 'allowed' })).toEqual({ conversations: [], next: null })
+  expect(counts()).toBe(0)
+  const none = list(alice, { unread: true })
+  expect(none).toMatchObject({ conversations: [], next: expect.any(Number) })
+  expect(counts()).toBe(100)
+  expect(list(alice, { unread: true, before: none.next })).toEqual({ conversations: [], next: null })
+  expect(list(bob, { unread: true }).conversations).toHaveLength(100)
+  database.close()
+  unlock()
 })
 
 it('a conversation of a sender who uses very many content types is found by each of them', async () => {

@@ -8,7 +8,7 @@ import {
   MOST_CHOICES,
 } from '../../port.ts'
 import type { Database } from '../database.ts'
-import { headOf, stateOf } from './conversations.ts'
+import { headOf, isAnswered, stateOf } from './conversations.ts'
 
 const DEFAULTS: InboxSettings = { unknownSenders: 'relay', sendReadReceipts: 'allowed' }
 
@@ -103,7 +103,12 @@ export function consentOf(
   { wallet, conversation }: { wallet: string; conversation: Uint8Array },
 ): Consent {
   const walletId = database.findWallet(wallet)
-  return walletId === null ? 'unknown' : currentState(database, walletId, conversation).consent
+  if (walletId === null) return 'unknown'
+  const sql = 'SELECT consent FROM conversation_settings WHERE wallet_id = ? AND conversation = ?'
+  const chosen = database.row<{ consent: Consent | null }>(sql, walletId, conversation)?.consent
+  if (chosen) return chosen
+  const conversationId = database.findConversation(conversation)
+  return conversationId !== null && isAnswered(database, walletId, conversationId) ? 'allowed' : 'unknown'
 }
 
 export function putInboxSettings(
