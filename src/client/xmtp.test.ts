@@ -10,6 +10,8 @@ import type { Ingested, XmtpSdkConversation } from './xmtp-types.ts'
 import { readGroupMessageHead } from './xmtp-wire.ts'
 
 const GROUP = 'ab'.repeat(16)
+/** The SDK has it, and cannot sync it any more. */
+const LEFT_GROUP = 'ef'.repeat(16)
 
 /** `GroupMessage { v1 { id, group_id, data } }` */
 function groupMessage(id: number, text: string, group = GROUP): Uint8Array {
@@ -48,6 +50,13 @@ function setUp() {
       return text.includes('commit') ? [] : [{ id, senderInboxId: 'inbox' }]
     },
   }
+  const leftConversation: XmtpSdkConversation = {
+    ...conversation,
+    id: LEFT_GROUP,
+    async sync() {
+      throw new Error('Group is inactive')
+    },
+  }
   const ids = new Set<string>()
   const piece = createXmtpPiece({
     api,
@@ -65,7 +74,7 @@ function setUp() {
           if (state.away) throw new Error('the service is currently unavailable')
           state.welcomes++
         },
-        getConversationById: async (id) => (id === GROUP ? conversation : undefined),
+        getConversationById: async (id) => [conversation, leftConversation].find((each) => each.id === id),
       },
       installationId: 'cd'.repeat(32),
     },
@@ -127,6 +136,17 @@ it('what needs the node waits, with all that comes after it, and is told in orde
   )
   expect(stored.length).toBe(3)
   expect(await piece.ingest(mirrored(groupMessage(4, 'later 3')))).toMatchObject({ outcome: 'message' })
+})
+
+it('a conversation that the SDK cannot sync any more holds up the others once at most', async () => {
+  const { piece, told, mirrored } = setUp()
+  for (const [index, group] of [LEFT_GROUP, GROUP].entries()) {
+    const frame = mirrored(groupMessage(index + 1, 'later', group))
+    expect(await piece.ingest(frame)).toMatchObject({ outcome: 'queued', conversationId: group })
+  }
+  expect(await piece.retry()).toBe(2)
+  expect(await piece.retry()).toBe(1)
+  expect(told).toMatchObject([{ outcome: 'message', conversationId: GROUP }])
 })
 
 it('tries by itself when the node is back', async () => {

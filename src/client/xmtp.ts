@@ -182,7 +182,7 @@ export function createXmtpPiece(options: {
     }
   }
 
-  /** Opens what waits in one conversation, as far as it goes. False when the node is away. */
+  /** Opens what waits in one conversation, as far as it goes. False when the SDK cannot sync it. */
   async function drain(conversation: string): Promise<boolean> {
     const queue = queues.get(conversation)
     if (!queue) return true
@@ -210,7 +210,12 @@ export function createXmtpPiece(options: {
       }
     }
     for (const conversation of [...queues.keys()]) {
-      if (!(await inTurn(conversation, () => drain(conversation)))) break
+      if (await inTurn(conversation, () => drain(conversation))) continue
+      // The node is away; or the SDK cannot sync this conversation any more, and the next attempt begins with the others.
+      const queue = queues.get(conversation)
+      queues.delete(conversation)
+      if (queue) queues.set(conversation, queue)
+      break
     }
     return [...queues.values()].reduce((sum, queue) => sum + queue.length, wakeUps.size)
   }
