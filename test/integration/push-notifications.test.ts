@@ -133,7 +133,7 @@ it('one that came while the gateway was down is there after the restart, and eac
   await arrived('again live')
   const titles = (await notifications()).map(titleOf).filter((title) => title !== 'before')
   expect(titles.toSorted()).toEqual(['again live', 'live', 'meanwhile'])
-})
+}, 240_000)
 
 it('nothing can be sent by it', async () => {
   const sent = await alice.send({

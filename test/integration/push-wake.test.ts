@@ -126,6 +126,7 @@ it('leaves a wallet alone that listens, for silent messages, and for what it sen
     for await (const { message } of bob.messages({ signal: away.signal }))
       if (message) received.push(message.text ?? '')
   })()
+  await waitFor(() => gateway.gateway.live.subscribers > 0, { what: 'the stream to begin', ...PATIENCE })
   await send('to a listener')
   await waitFor(() => received.includes('to a listener'), { what: 'the message', ...PATIENCE })
   away.abort()

@@ -35,14 +35,19 @@ interface Made {
   time: { now: number }
 }
 
-function made(change: Record<string, unknown> = {}, storage?: AdapterStorage, node = sandbox): Made {
+function made(
+  change: Record<string, unknown> = {},
+  storage?: AdapterStorage,
+  node = sandbox,
+  timeoutMs = 30_000,
+): Made {
   const context = createRecordingContext(storage ? { storage } : {})
   const time = { now: 1_700_000_000_000 }
   const settings = { address: owner.address, key: owner.privateKey, intervalMs: INTERVAL_MS, ...change }
   const config = configSchema.parse({ ...node.gatewayConfig, channel: settings })
   const rest = createRestClient({
     baseUrl: config.url ?? '',
-    timeoutMs: 1_000,
+    timeoutMs,
     clock: context.clock,
     observe: noop,
   })
@@ -118,7 +123,7 @@ describe('the gateway’s own channel', () => {
   })
 
   it('tells it once where the answer is lost, and again where nothing had left', async () => {
-    const one = made()
+    const one = made({}, undefined, sandbox, 1_000)
     sandbox.faults.hang(1, { method: 'POST', path: '/payloads' })
     await expect(wake(one)).rejects.toMatchObject({ code: 'timed-out' })
     sandbox.faults.healCalls()
