@@ -16,6 +16,7 @@ import type { Verdict } from './consent.ts'
 import { createCopies, publishItems } from './copies.ts'
 import { RelayError, refusalCode } from './errors.ts'
 import { encodeTrace, type Frames } from './frames.ts'
+import type { Held } from './held.ts'
 import { createHopRequests } from './hop-out.ts'
 import { requireRelayable } from './hop-trust.ts'
 import type { LoopGuard } from './loop-guard.ts'
@@ -41,10 +42,11 @@ export function createAcceptor(
     frames: Frames
     outbox: Outbox
     resolver: Resolver
+    held: Held
   },
 ): Acceptor {
   const { store, live, clock, settings, observer, consents } = context
-  const { guard, arrivals, frames, outbox, resolver } = tools
+  const { guard, arrivals, frames, outbox, resolver, held } = tools
   const checks = createChecks(context, frames)
   const copies = createCopies(context, frames)
   const requests = createHopRequests(context, checks)
@@ -91,6 +93,7 @@ export function createAcceptor(
       frames.remember(stored)
       publishItems(live, stored, header.to, { verdict })
       outbox.offer(result.deliveries)
+      if (verdict) await held.reconsider(record, verdict.kept)
     }
     return result
   }

@@ -95,6 +95,46 @@ test('messages of unknown senders are held in the inbox until the sender is allo
   expect(sentTo(held.id)).toEqual([1, 1])
 })
 
+test('what was held is sent on over the network on which it was heard, too', async () => {
+  const { alice, bob, waku, choose, conversations, sentTo } = await setUp()
+  await conversations.setSettings(bob.wallet, { unknownSenders: 'hold', sendReadReceipts: 'allowed' })
+  const { id, bytes } = await seal(alice, [bob])
+  await waku.context().deliver(heard(nativeFrame(alice, bytes), 'r-1', { to: 'at:the gateway' }))
+  await choose(alice, { consent: 'allowed' })
+  await waitFor(() => sentTo(id).join() === '1,1', { what: 'a copy on both networks' })
+})
+
+test('each time a sender is allowed, what is still held is sent on; a failure is told', async () => {
+  const { gateway, alice, bob, choose, conversations, send, sentTo } = await setUp()
+  await conversations.setSettings(bob.wallet, { unknownSenders: 'hold', sendReadReceipts: 'allowed' })
+  const held = await send(alice)
+  // From an answer it follows that the sender is allowed, without a choice.
+  await send(bob, [alice])
+  const { store } = gateway
+  const add = store.addDeliveries
+  store.addDeliveries = async () => Promise.reject(new Error('the disk is gone'))
+  await expect(choose(alice, { consent: 'allowed' })).rejects.toThrow('the disk is gone')
+  store.addDeliveries = add
+  await choose(alice, { consent: 'allowed' })
+  expect(await gateway.deliveries(held.id)).toHaveLength(2)
+  await waitFor(() => sentTo(held.id).join() === '1,1', { what: 'what was held to be sent' })
+})
+
+test('what is taken while its sender is being allowed is sent on', async () => {
+  const { gateway, alice, bob, choose, conversations, send, sentTo } = await setUp()
+  await conversations.setSettings(bob.wallet, { unknownSenders: 'hold', sendReadReceipts: 'allowed' })
+  const { store } = gateway
+  const accept = store.accept
+  // The choice falls between the verdict and the transaction.
+  store.accept = async (record) => {
+    store.accept = accept
+    await choose(alice, { consent: 'allowed' })
+    return store.accept(record)
+  }
+  const { id } = await send(alice)
+  await waitFor(() => sentTo(id).join() === '1,1', { what: 'the message to be sent' })
+})
+
 test('an answer allows the sender', async () => {
   const { alice, bob, conversations, send, sentTo } = await setUp()
   await conversations.setSettings(bob.wallet, { unknownSenders: 'hold', sendReadReceipts: 'allowed' })

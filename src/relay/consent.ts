@@ -19,6 +19,8 @@ export interface Consents {
 export interface Verdict {
   /** Wallets to whose endpoints it goes. */
   relayed: string[]
+  /** The others: it stays in their inbox, held back or denied. */
+  kept: string[]
   /** Wallets that denied it: it stays in their inbox, and is shown where they ask for it. */
   hidden: string[]
   /** Wallets that muted the conversation, or hold it back: nobody is notified of it. */
@@ -71,6 +73,7 @@ export function createConsents({ store }: Pick<RelayContext, 'store'>): Consents
         judged.filter(test).map(({ wallet }) => wallet)
       return {
         relayed: those(({ verdict }) => verdict === 'relay'),
+        kept: those(({ verdict }) => verdict !== 'relay'),
         hidden: those(({ verdict }) => verdict === 'hide'),
         quiet: those(({ quiet }) => quiet),
       }

@@ -1,24 +1,20 @@
 import { decodeSealed, directConversation, equalBytes } from '../envelope/index.ts'
 import type { ConversationState, InboxItem, InboxSettings } from '../store/port.ts'
 import { RelayError } from './errors.ts'
-import { decodeTrace, type Frames } from './frames.ts'
+import type { Held } from './held.ts'
 import type { Journeys } from './journey.ts'
 import type { NativeReceipts } from './native-receipts.ts'
-import type { Outbox } from './outbox.ts'
 import type { RelayContext } from './parts.ts'
-import type { Resolver } from './recipients.ts'
 import type { Conversations } from './types.ts'
 
-/** Of one conversation, the latest items that are told as read, or sent on when it is allowed. */
+/** Of one conversation, the latest items that are told as read. */
 const LATEST = 200
 
 /** What wallets do with their conversations, beside writing in them. */
 export function createConversations(
   context: RelayContext,
   tools: {
-    frames: Frames
-    outbox: Outbox
-    resolver: Resolver
+    held: Held
     journeys: Journeys
     /** Null without hop mode. */
     receipts: NativeReceipts | null
@@ -27,7 +23,7 @@ export function createConversations(
   },
 ): Conversations {
   const { store, live, clock, consents } = context
-  const { frames, outbox, resolver, journeys, receipts, inBackground } = tools
+  const { held, journeys, receipts, inBackground } = tools
 
   async function latest(
     wallet: string,
@@ -64,30 +60,6 @@ export function createConversations(
     await Promise.all([...native.values()].map(([last]) => last && receipts?.send(wallet, last)))
   }
 
-  /** What was held back, or hidden, goes to the wallet's endpoints, oldest first. */
-  async function release(wallet: string, conversation: Uint8Array): Promise<void> {
-    const range = { after: 0, through: Number.MAX_SAFE_INTEGER - 1 }
-    for (const item of (await latest(wallet, conversation, range)).reverse()) {
-      const stored = item.mode === 'opaque' ? null : await frames.envelope(item.id)
-      if (!stored || (stored.expiresAt !== 0 && stored.expiresAt <= clock.now())) continue
-      const known = await store.deliveriesOf(item.id)
-      if (known.some((delivery) => delivery.wallet === wallet)) continue
-      const entry = {
-        envelope: decodeSealed(stored.bytes),
-        via: stored.via,
-        trace: decodeTrace(stored.trace),
-        certificate: stored.certificate,
-        inbound: null,
-        receivedAt: clock.now(),
-        monotonic: clock.monotonic(),
-      }
-      const planned = await resolver.plan(entry, { here: [wallet], elsewhere: [], senderServed: false })
-      // On the network over which it came the wallet's own client has it.
-      const deliveries = planned.filter(({ network }) => network !== stored.via)
-      outbox.offer(await store.addDeliveries({ id: item.id, deliveries, receivedAt: clock.now() }))
-    }
-  }
-
   return {
     async read(wallet, conversation, through) {
       const marked = await store.markRead({ wallet, conversation, through, at: clock.now() })
@@ -118,8 +90,9 @@ export function createConversations(
       }
       consents.changed(wallet)
       live.publishConversation(wallet, state)
-      if (state.consent === 'allowed' && earlier !== 'allowed') {
-        inBackground('sending on what was held back', () => release(wallet, conversation))
+      // Waited for, and asked for by each `allowed`: a failure is told, and the choice can be made again.
+      if (choice.consent === 'allowed' || (state.consent === 'allowed' && earlier !== 'allowed')) {
+        await held.release(wallet, conversation)
       }
       return state
     },

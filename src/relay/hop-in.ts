@@ -23,6 +23,7 @@ import type { Arrivals } from './arrivals.ts'
 import { publishItems } from './copies.ts'
 import { RelayError, refusalCode } from './errors.ts'
 import { encodeTrace, type Frames } from './frames.ts'
+import type { Held } from './held.ts'
 import { type HopParts, hopAddress, nativeAlias, transactionAlias } from './hop.ts'
 import { innerOf } from './hop-content.ts'
 import type { HopSends } from './hop-out.ts'
@@ -45,12 +46,13 @@ export function createNativeIntake(
     frames: Frames
     outbox: Outbox
     resolver: Resolver
+    held: Held
     sends: HopSends
     receipts: NativeReceipts
   },
 ): NativeIntake {
   const { store, trust, clock, live, gateway, observer, log, consents } = context
-  const { arrivals, frames, outbox, resolver, sends, receipts } = tools
+  const { arrivals, frames, outbox, resolver, held, sends, receipts } = tools
   const { enrolments } = hop
   /** In order within an enrolment: a reply comes after what it answers. */
   const inTurn = createSerializer()
@@ -201,6 +203,7 @@ export function createNativeIntake(
     frames.remember(stored)
     publishItems(live, stored, header.to, { verdict })
     outbox.offer(result.deliveries)
+    if (!inbound.own) await held.reconsider(record, verdict.kept)
     await receipts.hear(network, enrolment, inbound)
     return { outcome: 'accepted', id: toHex(id) }
   }

@@ -5,6 +5,7 @@ import { createConsents } from './consent.ts'
 import { createConversations } from './conversations.ts'
 import { RelayError } from './errors.ts'
 import { createFrames } from './frames.ts'
+import { createHeld } from './held.ts'
 import { createNativeIntake } from './hop-in.ts'
 import { createHopSends } from './hop-out.ts'
 import { createJourneys } from './journey.ts'
@@ -81,13 +82,14 @@ export function createRelay(parts: RelayParts): Relay {
   const guard = createLoopGuard(context.gateway, store)
   const arrivals = createArrivals(context, { guard, frames, outbox })
   const resolver = createResolver(context, planner)
-  const acceptor = createAcceptor(context, { guard, arrivals, frames, outbox, resolver })
+  const held = createHeld(context, { frames, outbox, resolver })
+  const acceptor = createAcceptor(context, { guard, arrivals, frames, outbox, resolver, held })
   const receipts = context.hop && sends && createNativeReceipts(context, context.hop, sends)
   const intake =
     context.hop &&
     sends &&
     receipts &&
-    createNativeIntake(context, context.hop, { arrivals, frames, outbox, resolver, sends, receipts })
+    createNativeIntake(context, context.hop, { arrivals, frames, outbox, resolver, held, sends, receipts })
   const mirrors: MirrorKeeper = createMirrorKeeper(
     context,
     createParcels(context, { frames, outbox, planner }),
@@ -114,9 +116,7 @@ export function createRelay(parts: RelayParts): Relay {
   const hear: Relay['hear'] = (network, inbound) => enter(() => acceptor.hear(network, inbound))
   const reconciler = createReconciler(context, hear)
   const conversations = createConversations(context, {
-    frames,
-    outbox,
-    resolver,
+    held,
     journeys,
     receipts,
     inBackground(what, work) {
