@@ -1,10 +1,13 @@
 /** What this adapter's network tests share: a gateway's side that is joined to a sandbox, and real clients. */
 import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
 import { systemClock } from '../../src/adapter/clock.ts'
 import type { Adapter, AdapterContext, Clock, SendIntent, WebhookFacet } from '../../src/adapter/index.ts'
+import { configSchema } from './config.ts'
 import { createNativeIntake, type NativeIntake } from './enrolment/intake.ts'
 import { createNativeService } from './enrolment/service.ts'
 import definition from './index.ts'
+import { createRestClient, type RestClient } from './rest.ts'
 import { type ChatClient, connectChatClient } from './sandbox/chat-client.ts'
 import type { TrtcSandbox } from './sandbox/index.ts'
 
@@ -24,6 +27,21 @@ export const nobodyEnrolled: NativeIntake = createNativeIntake({
   members: () => [],
   deliver: () => Promise.reject(new Error('nothing concerns anybody')),
 })
+
+/** A client of the stand-in's REST API, as the adapter makes its own. */
+export function restClientOf(sandbox: TrtcSandbox, clock: Clock = systemClock): RestClient {
+  const random = { bytes: (length: number) => new Uint8Array(length), fraction: Math.random }
+  return createRestClient(configSchema.parse(sandbox.gatewayConfig), { clock, random }, () => undefined)
+}
+
+/** One command that the adapter has no use for. */
+export function callService(
+  rest: RestClient,
+  command: string,
+  body: object,
+): Promise<Record<string, unknown>> {
+  return rest.call(command, body, z.looseObject({}), 'idempotent', never)
+}
 
 export interface Joined<Context extends AdapterContext = AdapterContext> {
   adapter: Adapter

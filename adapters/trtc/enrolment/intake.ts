@@ -3,6 +3,7 @@ import type { Clock, DeliverResult, NativeContent, NativeInbound } from '../../.
 import { AdapterError } from '../../../src/adapter/index.ts'
 import { writeContent } from '../../../src/content/index.ts'
 import { decodeMessage, messageNumbers } from '../carriage.ts'
+import { missingAccountCodes } from '../errors.ts'
 import { RECALLED, type RoamingReader, remoteTimeOf } from '../history.ts'
 import type { RoamingMessage } from '../rest.ts'
 import { readCloudData } from './cloud-data.ts'
@@ -124,13 +125,17 @@ export function createNativeIntake(parts: {
 
   async function ask(group: string, signal: AbortSignal) {
     const userIds = [...parts.members()].map(({ userId }) => userId)
+    const members = await membersOf(group, userIds, signal)
+    const name = members.length > 0 ? await service.groupName(group, signal) : null
+    return { name, userIds: new Set(members) }
+  }
+
+  /** Those of the users that are in the group; nobody is in one that is not there. */
+  async function membersOf(group: string, userIds: string[], signal: AbortSignal): Promise<string[]> {
     try {
-      const members = await service.members(group, userIds, signal)
-      const name = members.length > 0 ? await service.groupName(group, signal) : null
-      return { name, userIds: new Set(members) }
+      return await service.members(group, userIds, signal)
     } catch (error) {
-      if (AdapterError.is(error) && NO_MEMBERS.has(error.remoteCode ?? ''))
-        return { name: null, userIds: new Set<string>() }
+      if (AdapterError.is(error) && NO_MEMBERS.has(error.remoteCode ?? '')) return []
       throw error
     }
   }
@@ -244,11 +249,16 @@ export function createNativeIntake(parts: {
 
   async function* pairHistory(member: Member, peer: string, since: number, signal: AbortSignal) {
     const found: NativeInbound[] = []
-    for await (const message of roaming(member.userId, peer, since, signal)) {
-      const happened = happenedInHistory(message)
-      if (!happened) continue
-      const conversation = directConversation(member, message.From_Account, message.To_Account)
-      found.push(inboundOf(member, conversation, happened, 'history'))
+    try {
+      for await (const message of roaming(member.userId, peer, since, signal)) {
+        const happened = happenedInHistory(message)
+        if (!happened) continue
+        const conversation = directConversation(member, message.From_Account, message.To_Account)
+        found.push(inboundOf(member, conversation, happened, 'history'))
+      }
+    } catch (error) {
+      // Of a peer whose account was deleted there is no history; the other conversations have one.
+      if (!AdapterError.is(error) || !missingAccountCodes.has(error.remoteCode ?? '')) throw error
     }
     yield* found.reverse()
   }
@@ -271,6 +281,9 @@ export function createNativeIntake(parts: {
   }
 
   async function* groupHistory(member: Member, group: string, since: number, signal: AbortSignal) {
+    // An administrator may read every group, and the list of contacts keeps those that the wallet has left.
+    const isMember = (await membersOf(group, [member.userId], signal)).includes(member.userId)
+    if (!isMember) return
     const found: GroupMessage[] = []
     for await (const message of service.groupMessages(group, null, signal)) {
       if (message.MsgTimeStamp * 1000 < since - 1_000) break

@@ -51,6 +51,8 @@ export interface Groups {
   /** Error 10010 when there is no such group. */
   get(id: string): Group
   of(userId: string): Group[]
+  /** Those that the user has been in as well, and those that were destroyed: a list of contacts keeps them. */
+  everOf(userId: string): Group[]
   join(id: string, userId: string): Promise<'JoinedSuccess' | 'WaitAdminApproval'>
   /** Adds without asking, as an administrator does. False when the user is a member already. */
   add(id: string, userId: string): boolean
@@ -76,6 +78,7 @@ export function createGroups(options: {
 }): Groups {
   const { users, webhooks, now } = options
   const groups = new Map<string, Group>()
+  const everOf = new Map<string, Set<Group>>()
   const sent = new Map<string, { at: number; message: GroupMessage }>()
   const seconds = () => Math.floor(now() / 1000)
 
@@ -87,6 +90,7 @@ export function createGroups(options: {
 
   function enter(group: Group, userId: string, Role: string): void {
     group.members.set(userId, { Role, JoinTime: seconds(), MsgSeq: group.lastSequence })
+    everOf.set(userId, (everOf.get(userId) ?? new Set()).add(group))
   }
 
   /** Error 10016, or the gateway's own code from 10100 to 10200, when the gateway says no. */
@@ -135,6 +139,7 @@ export function createGroups(options: {
       groups.delete(get(id).id)
     },
     find: (id) => groups.get(id),
+    everOf: (userId) => [...(everOf.get(userId) ?? [])],
     of: (userId) => [...groups.values()].filter((group) => group.members.has(userId)),
     async join(id, userId) {
       const group = get(id)

@@ -74,7 +74,8 @@ const commands: Readonly<Record<string, Command>> = {
     })
     return { MsgTime: MsgTimeStamp, MsgKey, MsgId }
   },
-  'openim/admin_getroammsg'({ direct }, body) {
+  'openim/admin_getroammsg'({ direct, users }, body) {
+    for (const side of ['Operator_Account', 'Peer_Account']) users.tinyId(textField(body, side))
     const [from, until] = [numberField(body, 'MinTime'), numberField(body, 'MaxTime')]
     const all = direct
       .history(textField(body, 'Operator_Account'), textField(body, 'Peer_Account'))
@@ -125,7 +126,7 @@ const commands: Readonly<Record<string, Command>> = {
       const last = direct.history(userId, To_Account).at(-1)
       return last ? [{ Type: 1, To_Account, MsgTime: last.MsgTimeStamp, TopFlag: 0 }] : []
     })
-    const joined = groups.of(userId).flatMap(({ id, messages }) => {
+    const joined = groups.everOf(userId).flatMap(({ id, messages }) => {
       const last = messages.at(-1)
       return last ? [{ Type: 2, GroupId: id, MsgTime: last.MsgTimeStamp, TopFlag: 0 }] : []
     })
