@@ -85,6 +85,13 @@ describe('what comes from Push', () => {
     expect(JSON.parse(new TextDecoder().decode(content.bytes))).toEqual(object)
   })
 
+  it.each(['Text', 'Reply', 'Composite', 'Meta'])('%s that is nested too deeply has no object', (type) => {
+    const object = JSON.parse(`{"content":${'['.repeat(50_000)}${']'.repeat(50_000)}}`) as object
+    const { content } = readPushContent(type, { ...object, reference: 'c1' })
+    expect(new TextDecoder().decode(content.bytes)).toBe('{}')
+    expect(content.fallback).toBe(`A message of Push’s type ${type.toLowerCase()}`)
+  })
+
   it('anything at all is a content with a type of the usual form, and an error of nobody', () => {
     const types = fc.oneof(
       fc.constantFrom('Text', 'Image', 'File', 'Reply', 'Reaction', 'Receipt', 'Composite', 'Meta'),

@@ -15,6 +15,7 @@ import {
 } from '../../../src/content/index.ts'
 import { utf8Encode } from '../../../src/envelope/index.ts'
 import { PushError } from '../errors.ts'
+import { isTooDeep } from '../sdk/depth.ts'
 import type { SdkMessage } from '../sdk/protocol.ts'
 
 /** A content, and the cid of the message that it answers or reacts to. */
@@ -30,6 +31,8 @@ const READ_RECEIPT = 'READ_RECEIPT'
 /** What a message of this type (`Text`, `Reply`, …) says. */
 export function readPushContent(type: string, object: Fields): NativeMessage {
   const reference = textOf(object.reference)
+  // Nobody's application writes such a thing, and JSON could not hold it.
+  if (isTooDeep(object)) return { content: withoutCounterpart(type, {}), reference: null }
   return { content: writeContentOf(type, object), reference: reference === '' ? null : reference }
 }
 

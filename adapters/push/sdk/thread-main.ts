@@ -9,6 +9,7 @@ import { createRequire } from 'node:module'
 import { parentPort } from 'node:worker_threads'
 import { Wallet } from 'ethers/wallet'
 import type { HttpAnswer } from '../rest.ts'
+import { isTooDeep } from './depth.ts'
 import type { FromThread, Opened, SdkMessage, Task, ToThread } from './protocol.ts'
 
 /** What is used of the SDK; its own types need a browser's. */
@@ -110,7 +111,11 @@ async function admit(
   const opened = await PushAPI.initialize(options)
   const publicKey = opened.pgpPublicKey
   if (publicKey === undefined) throw new Error('no public key')
-  if (!(await belong(key, publicKey))) return false
+  if (!(await belong(key, publicKey))) {
+    // The one that the profile had before is of no use any more.
+    apis.delete(account)
+    return false
+  }
   apis.set(account, opened)
   return true
 }
@@ -134,7 +139,9 @@ async function open(account: string, message: Record<string, unknown>): Promise<
     const [decrypted] = await unlocked(account).chat.decrypt([message])
     const object = decrypted?.messageObj
     // What it cannot decrypt the SDK replaces by a sentence.
-    if (typeof object !== 'object' || object === null) return { object: null, reason: 'undecryptable' }
+    if (typeof object !== 'object' || object === null || isTooDeep(object)) {
+      return { object: null, reason: 'undecryptable' }
+    }
     return { object: { ...object }, reason: null }
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
@@ -201,11 +208,12 @@ parentPort?.on('message', (message: ToThread) => {
   if (message.type === 'task') {
     const { id, account, task } = message
     currentTask.run(id, () =>
-      run(account, task).then(
-        (value) => tell({ type: 'done', id, value }),
-        (error: unknown) =>
+      run(account, task)
+        // What cannot be told is a failure as well.
+        .then((value) => tell({ type: 'done', id, value }))
+        .catch((error: unknown) =>
           tell({ type: 'failed', id, reason: error instanceof Error ? error.name : 'unknown' }),
-      ),
+        ),
     )
     return
   }

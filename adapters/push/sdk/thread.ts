@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads'
 import { PushError } from '../errors.ts'
 import type { HttpAnswer, HttpCall } from '../rest.ts'
+import { isTooDeep } from './depth.ts'
 import type { FromThread, Opened, SdkMessage, Task, ToThread } from './protocol.ts'
 
 /** Decides about an HTTP call of the SDK, and makes it. What it rejects with is also what the task is told to fail with. */
@@ -71,7 +72,11 @@ export function startSdkThread(): SdkThread {
     const pending = tasks.get(task)
     try {
       if (!pending) throw new PushError('sdk-failed', 'The Push SDK made a call that belongs to no task')
-      post({ type: 'answer', id, answer: await pending.transport(call) })
+      const answered = await pending.transport(call)
+      if (isTooDeep(answered.body)) {
+        throw new PushError('malformed-answer', 'The Push service gives what is nested too deeply')
+      }
+      post({ type: 'answer', id, answer: answered })
     } catch (error) {
       if (pending) pending.failure ??= error
       post({ type: 'no-answer', id })
@@ -100,6 +105,11 @@ export function startSdkThread(): SdkThread {
   }
   worker.on('error', end)
   worker.on('exit', end)
+  // An answer that cannot be read is one of an unknown task.
+  worker.on('messageerror', () => {
+    end()
+    void worker.terminate()
+  })
 
   function account(name: string): SdkAccount {
     const run = async (task: Task, transport: Transport) => (await perform(name, task, transport)).value
@@ -125,6 +135,7 @@ export function startSdkThread(): SdkThread {
         await run({ kind: 'accept', from }, transport)
       },
       async open(message, transport) {
+        if (isTooDeep(message)) return { object: null, reason: 'undecryptable' }
         const { value, failure } = await perform(name, { kind: 'open', message }, transport)
         const opened = value as Opened
         // The SDK takes a key that it could not fetch for one that does not open the message.

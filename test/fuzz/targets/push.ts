@@ -81,6 +81,8 @@ const account: Account = {
   lock: () => undefined,
 }
 
+const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
+
 export const pushTargets = [
   defineTarget<string>({
     name: 'push-text',
@@ -181,6 +183,8 @@ export const pushTargets = [
           '{"type":"Reply","object":{"content":{"messageType":"Reply","messageObj":{"content":null}}}}',
           '{"type":"MediaEmbed","object":{"content":"https://"}}',
           '{"type":"Text","object":{"content":"\\ud800","reference":7}}',
+          `{"type":"Meta","object":{"content":${nested(5_000)}}}`,
+          `{"type":"Composite","object":{"content":${nested(50_000)}}}`,
         ],
         run(input) {
           const { type, object } = (JSON.parse(input) ?? {}) as { type?: unknown; object?: unknown }
