@@ -55,6 +55,8 @@ export function createEnrolledAccount(
   /** Of the profile that the key was found to belong to. */
   let publicKey: unknown = null
   let disposed = false
+  /** Resolves when nothing is on its way into a thread. */
+  let settled: Promise<unknown> = Promise.resolve()
 
   async function enter(thread: SdkThread, signal: AbortSignal): Promise<void> {
     const transport = transportFor({ kind: 'admit' }, signal)
@@ -73,6 +75,7 @@ export function createEnrolledAccount(
     if (seat?.thread !== thread) {
       const entered = { thread, ready: enter(thread, signal) }
       seat = entered
+      settled = Promise.allSettled([settled, entered.ready])
       entered.ready.catch(() => {
         if (seat === entered) seat = null
       })
@@ -113,12 +116,12 @@ export function createEnrolledAccount(
     async dispose() {
       disposed = true
       key.fill(0)
-      const left = seat
       seat = null
-      if (!left || left.thread.ended.aborted) return
-      await left.ready.catch(() => undefined)
-      await left.thread
-        .account(id)
+      await settled
+      // Also where the wallet has made new keys, and there is no seat: the thread may have the older one.
+      await host
+        .running()
+        ?.account(id)
         .dismiss()
         .catch(() => undefined) // the thread ended meanwhile, and the key with it
     },
