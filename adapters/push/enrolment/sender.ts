@@ -76,16 +76,19 @@ export function createNativeSender(parts: NativeSenderParts): NativeSender {
   async function find(intent: NativeIntent, signal: AbortSignal): Promise<string | null> {
     const known = await sent.of(intent.transactionId)
     if (known?.cid) return known.cid
-    const wanted = wireOf(messageOf(intent))
+    const message = messageOf(intent)
+    const wanted = wireOf(message)
     const { threadHash } = await hashOf(destinationOf(account.did, intent.to), signal)
     if (!threadHash) return null
     const earliest = (known?.at ?? clock.now() - FIND_WINDOW_MS) - CLOCK_SKEW_MS
-    for await (const message of chain.backwards(threadHash, signal)) {
-      if (message.timestamp !== null && message.timestamp < earliest) return null
-      if (message.fromDID !== account.did || message.messageType !== wanted.type) continue
-      if ((await sent.transactionOf(message.cid)) !== null) continue
-      const { object } = await account.open(message, signal)
-      if (isDeepStrictEqual(object?.content, wanted.content)) return message.cid
+    for await (const earlier of chain.backwards(threadHash, signal)) {
+      if (earlier.timestamp !== null && earlier.timestamp < earliest) return null
+      if (earlier.fromDID !== account.did || earlier.messageType !== wanted.type) continue
+      if ((await sent.transactionOf(earlier.cid)) !== null) continue
+      const { object } = await account.open(earlier, signal)
+      // The same reaction to another message is another one.
+      const isThis = isDeepStrictEqual(object?.content, wanted.content)
+      if (isThis && (object?.reference || undefined) === message.reference) return earlier.cid
     }
     return null
   }
