@@ -1,92 +1,26 @@
 /** Enrolled wallets against a service that lies, forgets and answers late, with users of the unmodified SDK. */
 import { randomBytes } from 'node:crypto'
 import { afterEach, expect, it } from 'vitest'
-import type { EnrolmentFacet, NativeInbound, NativeIntent } from '../../../src/adapter/index.ts'
-import { systemClock } from '../../../src/adapter/index.ts'
-import { createRecordingContext } from '../../../src/adapter/testing/context.ts'
+import type { NativeIntent } from '../../../src/adapter/index.ts'
 import { waitFor } from '../../../src/adapter/testing/wait.ts'
 import { writeContent } from '../../../src/content/index.ts'
 import { encodeText } from '../carriage.ts'
-import { createProfiles } from '../profiles.ts'
-import { createRestClient } from '../rest.ts'
-import { type PushSandbox, type PushSandboxOptions, startSandbox } from '../sandbox/index.ts'
-import type { PushUser } from '../sandbox/sdk-user.ts'
-import { createSdkHost } from '../sdk/host.ts'
-import { neverAborted, startAdapter, startUser, type TestAdapter, testFrame } from '../testing.ts'
-import { createEnrolledAccount } from './account.ts'
+import { neverAborted, testFrame } from '../testing.ts'
 import { directId } from './conversations.ts'
+import {
+  copies,
+  createAccounts,
+  endAll,
+  enrolled,
+  heard,
+  intentOf,
+  keyOf,
+  setUp,
+  states,
+  walked,
+} from './testing.ts'
 
-type User = Awaited<ReturnType<typeof startUser>>
-
-const endings: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const end of endings.splice(0).reverse()) await end()
-}, 60_000)
-
-async function setUp(options: PushSandboxOptions = {}) {
-  const sandbox = await startSandbox(options)
-  endings.push(() => sandbox.stop())
-  const user = async () => {
-    const started = await startUser(sandbox, { acceptRequests: false })
-    endings.push(() => started.close())
-    return started
-  }
-  return { sandbox, alice: await user(), bob: await user(), user }
-}
-
-/** A gateway that Alice has enrolled. */
-async function enrolled(sandbox: PushSandbox, alice: User) {
-  const test = await startAdapter({ ...sandbox.gatewayConfig, profileCacheMs: 0, reconnectMaxMs: 500 })
-  endings.push(() => test.stop())
-  await test.connected()
-  const facet = test.adapter.enrolment as EnrolmentFacet
-  const id = randomBytes(16).toString('hex')
-  const address = alice.did.slice('eip155:'.length)
-  const account = { kind: 'evm-account', address, chainId: 1 } as const
-  const request = { id, wallet: alice.wallet, account, secret: new Uint8Array(32) }
-  const { text } = await facet.begin(request, neverAborted)
-  const signature = await alice.signer.signMessage(text)
-  const completion = { id, signature, chainId: null, handover: await keyOf(alice) }
-  const { secret } = await facet.complete(completion, neverAborted)
-  await waitFor(() => states(test, id).includes('connected'), { what: 'the line', timeoutMs: 60_000 })
-  return { test, facet, id, secret: secret ?? new Uint8Array(), account }
-}
-
-const states = ({ context }: TestAdapter, id: string) =>
-  context.enrolmentStates.filter((entry) => entry.id === id).map(({ report }) => report.state)
-
-async function keyOf(user: PushUser): Promise<Uint8Array> {
-  const { decryptedPgpPrivateKey } = (await user.invoke('encryption.info')) as {
-    decryptedPgpPrivateKey: string
-  }
-  return new TextEncoder().encode(decryptedPgpPrivateKey)
-}
-
-function intentOf(enrolment: string, to: NativeIntent['to'], text: string): NativeIntent {
-  return {
-    enrolment,
-    transactionId: randomBytes(16).toString('hex'),
-    envelopeId: Uint8Array.from(randomBytes(32)),
-    to,
-    content: writeContent({ kind: 'text', text }),
-    reference: null,
-    replaces: null,
-    silent: false,
-    attempt: 1,
-  }
-}
-
-const textOf = ({ content }: NativeInbound) => new TextDecoder().decode(content.bytes)
-const heard = ({ context }: TestAdapter) => context.natives.map(({ inbound }) => textOf(inbound))
-
-async function walked(facet: EnrolmentFacet, enrolment: string): Promise<string[]> {
-  const texts: string[] = []
-  for await (const inbound of facet.walk({ enrolment, since: 0 }, neverAborted)) texts.push(textOf(inbound))
-  return texts
-}
-
-const copies = (user: PushUser, text: string) =>
-  user.messages.filter(({ content }) => content === text).length
+afterEach(endAll, 60_000)
 
 it('what no event told of comes with the next message, in order, and each once', async () => {
   const { sandbox, alice, bob } = await setUp()
@@ -117,6 +51,19 @@ it('somebody’s envelope for the wallet is delivered as such, and shown by nobo
   expect(heard(test)).toEqual([])
 }, 240_000)
 
+it('somebody’s envelope that no event told of is delivered by the walk, and the wallet’s own is not', async () => {
+  const { sandbox, alice, bob } = await setUp()
+  const { test, facet, id } = await enrolled(sandbox, alice)
+  const frame = testFrame()
+  sandbox.faults.loss(1)
+  const cid = await bob.sendText(alice.did, encodeText(frame))
+  await alice.sendText(bob.did, encodeText(testFrame()))
+  expect(await walked(facet, id)).toEqual([])
+  expect(test.context.deliveries.map(({ inbound }) => inbound)).toEqual([
+    expect.objectContaining({ frame, remoteId: cid, from: bob.did, to: alice.did, via: 'history' }),
+  ])
+}, 240_000)
+
 it('a retry after a lost answer sends nothing, and equal texts are two messages', async () => {
   const { sandbox, alice, bob } = await setUp()
   const { facet, id } = await enrolled(sandbox, alice)
@@ -131,6 +78,28 @@ it('a retry after a lost answer sends nothing, and equal texts are two messages'
   await facet.send(intentOf(id, to, 'the end'), neverAborted)
   await waitFor(() => copies(bob, 'the end') === 1, { what: 'the end', timeoutMs: 60_000 })
   expect(copies(bob, 'yes')).toBe(2)
+}, 240_000)
+
+it('the same reaction to another message is not taken for the one that is looked for', async () => {
+  const { sandbox, alice, bob } = await setUp()
+  const { facet, id } = await enrolled(sandbox, alice)
+  const [first, second] = [await bob.sendText(alice.did, 'one'), await bob.sendText(alice.did, 'two')]
+  const liking = (reference: string): NativeIntent => ({
+    ...intentOf(id, { conversation: directId(alice.did, bob.did) }, ''),
+    content: writeContent({
+      kind: 'reaction',
+      action: 'added',
+      schema: 'unicode',
+      content: '👍',
+      reference,
+      referenceInboxId: '',
+    }),
+    reference,
+  })
+  const reaction = { type: 'Reaction', content: '👍', reference: first }
+  const { cid } = (await alice.invoke('chat.send', bob.did, reaction)) as { cid: string }
+  expect(await facet.find(liking(second), neverAborted)).toBeNull()
+  expect(await facet.find(liking(first), neverAborted)).toEqual({ remoteIds: [cid] })
 }, 240_000)
 
 it('a receipt accepts no stranger’s request; an answer does', async () => {
@@ -250,22 +219,39 @@ it('a wallet that makes new keys has taken its account back', async () => {
   })
 }, 240_000)
 
+it('the key leaves the thread when the wallet has made new ones, and when the enrolment ends meanwhile', async () => {
+  const { sandbox, alice, bob } = await setUp()
+  const { host, create } = createAccounts(sandbox)
+  /** Calls that the SDK makes with the account’s key. */
+  async function uses(id: string): Promise<number> {
+    let calls = 0
+    const transport = () => Promise.reject(new Error(`call ${++calls} of the SDK`))
+    await expect(host.running()?.account(id).accept(bob.did, transport)).rejects.toThrow()
+    return calls
+  }
+  const names = ['checked', 'ended', 'unheard']
+  const accounts = await Promise.all(names.map(async (id) => create(id, alice.did, await keyOf(alice))))
+  const [checked, ended, unheard] = accounts
+  for (const account of accounts) await account.admit(neverAborted)
+  for (const id of names) expect(await uses(id)).toBeGreaterThan(0)
+  sandbox.faults.failWith(503, Number.POSITIVE_INFINITY, { path: '/v2/users' })
+  await expect(unheard?.check(neverAborted)).rejects.toMatchObject({ status: 503 })
+  await unheard?.dispose()
+  expect(await uses('unheard')).toBe(0)
+  sandbox.faults.healCalls()
+  await alice.invoke('reinitialize', { versionMeta: {} })
+  await expect(checked?.check(neverAborted)).rejects.toMatchObject({ code: 'key-replaced' })
+  expect(await uses('checked')).toBe(0)
+  await expect(ended?.check(neverAborted)).rejects.toMatchObject({ code: 'key-replaced' })
+  await ended?.dispose()
+  expect(await uses('ended')).toBe(0)
+}, 240_000)
+
 it('the key goes into a new thread when one has ended, and nowhere after the end', async () => {
   const { sandbox, alice, bob } = await setUp()
-  const context = createRecordingContext()
-  endings.push(() => context.dispose())
-  const { storage, log } = context
-  const rest = createRestClient({
-    baseUrl: String(sandbox.addresses.rest),
-    timeoutMs: 10_000,
-    clock: systemClock,
-    observe: () => undefined,
-  })
-  const profiles = createProfiles({ rest, storage, clock: systemClock, log, cacheMs: 0 })
-  const host = createSdkHost()
-  endings.push(() => host.close())
+  const { host, create } = createAccounts(sandbox)
   const key = await keyOf(alice)
-  const account = createEnrolledAccount('one', alice.did, key, { rest, profiles, host, environment: 'prod' })
+  const account = create('one', alice.did, key)
   const send = (text: string) =>
     account.send(
       { address: bob.did, group: null },
@@ -281,12 +267,7 @@ it('the key goes into a new thread when one has ended, and nowhere after the end
   await account.dispose()
   expect(key.every((byte) => byte === 0)).toBe(true)
   await expect(send('after the end')).rejects.toMatchObject({ code: 'not-connected' })
-  const other = createEnrolledAccount('two', bob.did, await keyOf(alice), {
-    rest,
-    profiles,
-    host,
-    environment: 'prod',
-  })
+  const other = create('two', bob.did, await keyOf(alice))
   await expect(other.admit(neverAborted)).rejects.toMatchObject({ code: 'key-replaced' })
   await other.dispose()
 }, 240_000)

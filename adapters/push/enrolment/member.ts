@@ -10,7 +10,7 @@ import type { EnrolledAccount } from './account.ts'
 import type { Groups } from './conversations.ts'
 import { invitationOf, readInvitation } from './invitations.ts'
 import { holdLine, reportOf } from './line.ts'
-import { conversationIdOf, createNativeReader, isLasting } from './reader.ts'
+import { conversationIdOf, createNativeReader, isLasting, type Reading } from './reader.ts'
 import { createNativeSender, type NativeSender } from './sender.ts'
 import type { SentMessages } from './sent.ts'
 
@@ -80,18 +80,17 @@ export function openMember(parts: MemberParts): Member {
     const reading = await read(message, conversation, 'stream', lifetime)
     lifetime.throwIfAborted()
     if (reading?.kind === 'native') await context.deliverNative(reading.inbound)
-    // Somebody's envelope for the wallet itself: the gateway takes it as from any other network.
-    if (reading?.kind === 'frame' && reading.from !== account.did && reading.from !== parts.gateway) {
-      await context.deliver({
-        frame: reading.frame,
-        remoteId: message.cid,
-        to: account.did,
-        from: reading.from,
-        via: 'stream',
-        remoteTime: message.timestamp,
-        transactionId: null,
-      })
-    }
+    if (reading?.kind === 'frame') await deliverFrame(reading, message, 'stream')
+  }
+
+  /** Somebody's envelope for the wallet itself: the gateway takes it as from any other network. */
+  async function deliverFrame(
+    { frame, from }: Extract<Reading, { kind: 'frame' }>,
+    { cid: remoteId, timestamp: remoteTime }: ChainMessage,
+    via: NativeInbound['via'],
+  ): Promise<void> {
+    if (from === account.did || from === parts.gateway) return
+    await context.deliver({ frame, remoteId, to: account.did, from, via, remoteTime, transactionId: null })
   }
 
   /** The message, and those before it that no event told of, oldest first. */
@@ -159,6 +158,8 @@ export function openMember(parts: MemberParts): Member {
           ? conversation === feed.chatId
           : conversation?.split('_').includes(feed.peer) === true
       const reading = belongs ? await reader.read(message, 'history', signal) : null
+      signal.throwIfAborted()
+      if (reading?.kind === 'frame') await deliverFrame(reading, message, 'history')
       if (reading?.kind === 'native') yield reading.inbound
     }
   }
