@@ -59,7 +59,7 @@ export class Ceremony {
     this.#signature.resolve(fromHex(signature.slice(2)))
   }
 
-  /** Ends it; what the SDK opened is closed again. */
+  /** Ends it; what the SDK opened is closed again. Resolves then, which may be never. */
   async abandon(): Promise<void> {
     this.#signature.reject(new XmtpError('aborted', 'The enrolment was given up'))
     const opened = await this.opened.catch(() => undefined)

@@ -16,7 +16,8 @@ import { toAdapterError, XmtpError } from '../errors.ts'
 import { XmtpInbox } from '../inbox.ts'
 import { loadSdk, type Sdk } from '../sdk.ts'
 import { SendFailure } from '../sender.ts'
-import { Ceremony, identityOf, verifySignature } from './ceremony.ts'
+import { Ceremony, identityOf, type Opened, verifySignature } from './ceremony.ts'
+import { CLOSING_MS, Departures, PATIENCE_MS } from './departures.ts'
 import { Member } from './member.ts'
 import { People } from './people.ts'
 import { SentMessages } from './sent.ts'
@@ -51,15 +52,20 @@ export interface XmtpEnrolments extends EnrolmentFacet {
 export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpEnrolments {
   const people = new People()
   const ceremonies = new Map<string, Ceremony>()
-  const members = new Map<string, Promise<Member>>()
+  const members = new Map<string, Member>()
+  /** One that is not in here when it comes was given up, and is closed. */
+  const openings = new Map<string, Promise<void>>()
+  const departures = new Departures(context)
 
   const root = async () => join(await context.directory(), 'enrolments')
   const folderOf = async (id: string) => join(await root(), id)
 
   /** Opens the inbox of a wallet on its folder; the connection is given back when that fails. */
-  async function openInbox(id: string, secret: Uint8Array, signer: ReturnType<Ceremony['signer']>) {
-    // The caller wipes its copy when it gives up, and the SDK reads the key later.
-    const databaseKey = secret.slice()
+  async function openInbox(
+    id: string,
+    databaseKey: Uint8Array,
+    signer: ReturnType<Ceremony['signer']>,
+  ): Promise<Opened> {
     const sdk = await loadSdk(load)
     const folder = await folderOf(id)
     const { shared, release } = await pool.acquire(sdk)
@@ -88,10 +94,11 @@ export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpE
         retryAfterMs: 60_000,
       })
     }
+    const databaseKey = secret.slice()
     const folder = await folderOf(id)
     await mkdir(folder, { recursive: true, mode: 0o700 })
     await writeFile(join(folder, BEGUN), '')
-    const ceremony = new Ceremony(account, (signer) => openInbox(id, secret, signer))
+    const ceremony = new Ceremony(account, (signer) => openInbox(id, databaseKey, signer))
     ceremonies.set(id, ceremony)
     try {
       return { text: await abortable(ceremony.text, signal) }
@@ -105,14 +112,14 @@ export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpE
     const ceremony = ceremonies.get(id)
     if (!ceremony)
       throw new XmtpError('enrolment-unknown', 'No such enrolment waits for a signature; begin again')
-    verifySignature(ceremony.account, await ceremony.text, signature)
+    verifySignature(ceremony.account, await abortable(ceremony.text, signal), signature)
     ceremony.sign(signature, chainId)
     try {
       const opened = await abortable(ceremony.opened, signal)
       ceremonies.delete(id)
       await rm(join(await folderOf(id), BEGUN), { force: true })
       const member = new Member({ ...opened, context, people, id })
-      members.set(id, Promise.resolve(member))
+      members.set(id, member)
       return { address: member.inboxId }
     } catch (error) {
       await cancel(id)
@@ -124,11 +131,38 @@ export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpE
     const ceremony = ceremonies.get(id)
     if (!ceremony) return
     ceremonies.delete(id)
-    await ceremony.abandon()
+    departures.add(id, ceremony.abandon())
+    await departures.wait(id)
     await remove(id)
   }
 
-  async function open({ id, account, secret }: Enrolment): Promise<Member> {
+  /** Makes it a member once it is open, unless it was given up before. */
+  function start({ id, account, secret }: Enrolment): Promise<void> {
+    // The caller wipes its copy when it gives up, and the SDK reads the key later.
+    const databaseKey = secret.slice()
+    const become = async () => {
+      try {
+        if (!(await departures.wait(id))) {
+          throw new XmtpError('unavailable', 'An earlier client of this enrolment has not closed yet')
+        }
+        const opened = await open(id, account, databaseKey)
+        if (openings.get(id) === opening) {
+          members.set(id, new Member({ ...opened, context, people, id }))
+          return
+        }
+        await opened.inbox.close()
+        opened.release()
+        throw new XmtpError('closed', 'The enrolment was closed while it was opened')
+      } finally {
+        if (openings.get(id) === opening) openings.delete(id)
+      }
+    }
+    const opening = become()
+    openings.set(id, opening)
+    return opening
+  }
+
+  async function open(id: string, account: EnrolledAccount, databaseKey: Uint8Array): Promise<Opened> {
     if (!(await exists(join(await folderOf(id), 'inbox.db3')))) {
       throw new XmtpError(
         'installation-revoked',
@@ -136,7 +170,7 @@ export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpE
       )
     }
     const { identifier, chainId } = identityOf(account)
-    const opened = await openInbox(id, secret, {
+    return openInbox(id, databaseKey, {
       ...(account.kind === 'evm-contract'
         ? { type: 'SCW' as const, getChainId: () => chainId }
         : { type: 'EOA' as const }),
@@ -148,22 +182,33 @@ export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpE
         )
       },
     })
-    return new Member({ ...opened, context, people, id })
+  }
+
+  /** Whoever waits for the opening is told by its end; here it only counts that it has ended. */
+  function giveUp(id: string): void {
+    const opening = openings.get(id)
+    openings.delete(id)
+    if (opening) departures.add(id, Promise.allSettled([opening]))
   }
 
   async function close(id: string): Promise<void> {
-    const opening = members.get(id)
+    giveUp(id)
+    const member = members.get(id)
     members.delete(id)
-    const member = await opening?.catch(() => undefined)
-    await member?.close()
+    if (member) departures.add(id, member.close())
+    await departures.wait(id, member ? CLOSING_MS : PATIENCE_MS)
   }
 
   async function remove(id: string): Promise<void> {
-    await rm(await folderOf(id), { recursive: true, force: true, maxRetries: 3 })
+    const folder = await folderOf(id)
+    const removeFolder = () => rm(folder, { recursive: true, force: true, maxRetries: 3 })
+    // Who comes late may have written more.
+    departures.afterwards(id, removeFolder)
+    await removeFolder()
   }
 
-  async function memberOf(id: string): Promise<Member> {
-    const member = await members.get(id)
+  function memberOf(id: string): Member {
+    const member = members.get(id)
     if (member) return member
     throw new XmtpError('closed', 'The enrolment is not open')
   }
@@ -177,20 +222,22 @@ export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpE
     cancel: (id) => translated(() => cancel(id)),
     open: (enrolment, signal) =>
       translated(async () => {
-        let opening = members.get(enrolment.id)
-        if (!opening) {
-          opening = open(enrolment)
-          members.set(enrolment.id, opening)
-          opening.catch(() => members.delete(enrolment.id))
+        const { id } = enrolment
+        if (members.has(id)) return
+        const opening = openings.get(id) ?? start(enrolment)
+        try {
+          await abortable(opening, signal)
+        } catch (error) {
+          if (openings.get(id) === opening) giveUp(id)
+          throw error
         }
-        await abortable(opening, signal)
       }),
     close: (id) => translated(() => close(id)),
     revoke: ({ id }) =>
       translated(async () => {
         await cancel(id)
-        const member = await members.get(id)?.catch(() => undefined)
-        const installation = member?.installationId
+        await departures.atMost(PATIENCE_MS, openings.get(id))
+        const installation = members.get(id)?.installationId
         await close(id)
         // Also where it was not open.
         await new SentMessages(context.storage, id).forget()
@@ -204,7 +251,7 @@ export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpE
       }),
     send: (intent, signal) =>
       translated(async () => {
-        const member = await memberOf(intent.enrolment)
+        const member = memberOf(intent.enrolment)
         try {
           return { remoteIds: await member.send(intent, signal) }
         } catch (error) {
@@ -213,12 +260,12 @@ export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpE
       }),
     find: (intent, signal) =>
       translated(async () => {
-        const remoteIds = await (await memberOf(intent.enrolment)).find(intent, signal)
+        const remoteIds = await memberOf(intent.enrolment).find(intent, signal)
         return remoteIds && { remoteIds }
       }),
     async *walk({ enrolment, since }, signal) {
       try {
-        yield* (await memberOf(enrolment)).walk(since, signal)
+        yield* memberOf(enrolment).walk(since, signal)
       } catch (error) {
         throw toAdapterError(error)
       }
@@ -230,7 +277,7 @@ export function createEnrolments({ context, pool, load }: EnrolmentParts): XmtpE
     },
     async stop() {
       await Promise.all([...ceremonies.keys()].map(cancel))
-      await Promise.all([...members.keys()].map(close))
+      await Promise.all([...openings.keys(), ...members.keys()].map(close))
     },
   }
 }
