@@ -68,7 +68,7 @@ test('what a denied wallet sends is acknowledged and kept, and neither relayed n
 
 test('a denied wallet is not heard in a group either; others there are', async () => {
   const carol = createPerson()
-  const { gateway, alice, bob, shown, choose, send } = await setUp(carol)
+  const { gateway, alice, bob, shown, choose, send, conversations } = await setUp(carol)
   await choose(alice, { consent: 'denied' })
   const conversation = groupConversation(carol.wallet, new Uint8Array(16))
   await send(alice, [bob, carol], { conversation })
@@ -76,6 +76,27 @@ test('a denied wallet is not heard in a group either; others there are', async (
   expect(shown.map((item) => toHex(item.id))).toEqual([toHex(id)])
   expect((await gateway.inbox(bob)).map((item) => toHex(item.id))).toEqual([toHex(id)])
   expect((await gateway.inbox(carol)).map(({ direction }) => direction)).toEqual(['received', 'sent'])
+
+  // Nor is it shown, or counted, by the group's conversation; and what was the last thing written stays so.
+  await send(alice, [bob, carol], { conversation })
+  const { store } = gateway
+  const ofGroup = { wallet: bob.wallet, after: 0, limit: 10, conversation }
+  expect((await store.inbox(ofGroup)).items.map((item) => toHex(item.id))).toEqual([toHex(id)])
+  const group = async () =>
+    (await store.conversations({ wallet: bob.wallet, limit: 10, before: null })).conversations
+  expect(await group()).toMatchObject([{ unread: 1, last: { id } }])
+  const [last] = (await group()).map(({ last: { seq } }) => seq)
+  await conversations.read(bob.wallet, conversation, last!)
+  expect(await group()).toMatchObject([{ unread: 0, last: { id } }])
+
+  // Whoever allows her again sees all of it; and whoever denies the group, and asks for it, too.
+  await choose(alice, { consent: 'allowed' })
+  expect(await group()).toMatchObject([{ unread: 1, items: 3 }])
+  expect((await store.inbox(ofGroup)).items).toHaveLength(3)
+  await choose(alice, { consent: 'denied' })
+  await conversations.choose({ wallet: bob.wallet, conversation, peer: null, consent: 'denied' })
+  expect(await group()).toEqual([])
+  expect((await store.inbox(ofGroup)).items).toHaveLength(3)
 })
 
 test('messages of unknown senders are held in the inbox until the sender is allowed, then sent on once', async () => {

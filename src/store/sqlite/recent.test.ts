@@ -24,6 +24,12 @@ function record(number: number) {
   return acceptRecord(`${number}`, { from, conversation, inbox, receivedAt: 1_000 + number })
 }
 
+/** Of the next wallet, wherever it writes. */
+function denial(number: number) {
+  const [wallet, peer] = [WALLETS[number]!, WALLETS[(number + 1) % 3]!]
+  return { wallet, peer, conversation: bytesOf('elsewhere'), consent: 'denied' as const, at: 2_000 }
+}
+
 const broken = acceptRecord('broken', {
   deliveries: acceptRecord('broken').deliveries.map((delivery) => ({ ...delivery, rank: 0.5 })),
 })
@@ -34,6 +40,7 @@ it('shows the same whatever stands in the indexes, after groups, failures, pruni
     { weight: 2, arbitrary: fc.record({ fail: fc.nat(40) }) },
     { weight: 1, arbitrary: fc.record({ prune: fc.nat(40) }) },
     { weight: 1, arbitrary: fc.constant({ restart: true as const }) },
+    { weight: 1, arbitrary: fc.record({ deny: fc.nat(2) }) },
   )
   fc.assert(
     fc.property(fc.array(step, { maxLength: 25 }), fc.constantFrom(1, 4, 9), (steps, batch) => {
@@ -74,7 +81,9 @@ it('shows the same whatever stands in the indexes, after groups, failures, pruni
               ? [record(step.fail), broken].map((input) => ({ name: 'accept' as const, input }))
               : 'prune' in step
                 ? [{ name: 'pruneEnvelopes' as const, input: { before: 1_000 + step.prune, after: null } }]
-                : []
+                : 'deny' in step
+                  ? [{ name: 'chooseConversation' as const, input: denial(step.deny) }]
+                  : []
         // Twice, since a delivery that is open ends at the first call and its envelope goes with the second.
         const answers = databases().map((database) =>
           [1, 2].slice('prune' in step ? 0 : 1).map(() => runGroup(database, calls, MOMENT)),

@@ -11,6 +11,7 @@ import {
 import type { Database } from '../database.ts'
 import { hasType, mergeMarks, mergeTypes } from '../marks.ts'
 import type { RecentConversation, RecentItem } from '../recent.ts'
+import { type Denials, denialsOf } from './denials.ts'
 import { readItem } from './inbox.ts'
 
 /** Conversations that one page looks at where a filter passes few of them over: a few milliseconds of work. */
@@ -42,6 +43,7 @@ export function conversations(database: Database, query: ConversationQuery): Con
   const page: ConversationPage = { conversations: [], next: null }
   const walletId = database.findWallet(query.wallet)
   if (walletId === null) return page
+  const denials = denialsOf(database, walletId)
   const most = query.unread ? SCAN_UNREAD : SCAN
   let looked = 0
   let bytes = 0
@@ -56,9 +58,9 @@ export function conversations(database: Database, query: ConversationQuery): Con
     const chosen = chosenOf(database, walletId, head)
     // Ahead of the count, which is the most work.
     if (chosen === null || !isWanted(chosen.consent, query.consent)) continue
-    const unread = countUnread(database, walletId, head, chosen.readThrough)
+    const unread = countUnread(database, walletId, head, chosen, denials)
     if (query.unread && unread === 0) continue
-    const summary = summaryOf(database, walletId, head, { ...chosen, unread })
+    const summary = summaryOf(database, walletId, head, { ...chosen, unread }, denials)
     if (summary === null) continue
     page.conversations.push(summary)
     bytes += summary.last.bytes.length
@@ -74,8 +76,9 @@ export function conversation(
   const conversationId = database.findConversation(query.conversation)
   if (walletId === null || conversationId === null) return null
   const head = headOf(database, walletId, conversationId)
-  const state = head && stateOf(database, walletId, head)
-  return state && summaryOf(database, walletId, head, state)
+  const denials = denialsOf(database, walletId)
+  const state = head && stateOf(database, walletId, head, denials)
+  return state && summaryOf(database, walletId, head, state, denials)
 }
 
 function isWanted(consent: Consent, wanted: Consent | undefined): boolean {
@@ -151,16 +154,19 @@ const SETTINGS = `
   FROM conversations c LEFT JOIN conversation_settings s ON s.wallet_id = ? AND s.conversation = c.conversation
   WHERE c.id = ?`
 
-export function stateOf(database: Database, walletId: number, head: Head): ConversationState | null {
-  const chosen = chosenOf(database, walletId, head)
-  return chosen && { ...chosen, unread: countUnread(database, walletId, head, chosen.readThrough) }
-}
-
-function chosenOf(
+export function stateOf(
   database: Database,
   walletId: number,
   head: Head,
-): Omit<ConversationState, 'unread'> | null {
+  denials = denialsOf(database, walletId),
+): ConversationState | null {
+  const chosen = chosenOf(database, walletId, head)
+  return chosen && { ...chosen, unread: countUnread(database, walletId, head, chosen, denials) }
+}
+
+type Chosen = Omit<ConversationState, 'unread'>
+
+function chosenOf(database: Database, walletId: number, head: Head): Chosen | null {
   const row = database.row<SettingsRow>(SETTINGS, walletId, head.conversationId)
   if (row === null) return null
   return {
@@ -187,8 +193,19 @@ const UNREAD = `
     SELECT sent, notable FROM inbox INDEXED BY inbox_by_conversation
     WHERE wallet_id = ? AND conversation_id = ? AND seq > ? AND seq <= ? ORDER BY seq DESC LIMIT ?)`
 
-function countUnread(database: Database, walletId: number, head: Head, readThrough: number): number {
+function countUnread(
+  database: Database,
+  walletId: number,
+  head: Head,
+  { consent, readThrough }: Chosen,
+  denials: Denials | null,
+): number {
   if (head.lastSeq <= readThrough) return 0
+  if (denials !== null && consent !== 'denied') {
+    const latest = shownItems(database, walletId, head, { after: readThrough, limit: COUNTED, denials })
+    const unread = latest.filter(({ sent, notable }) => !sent && notable)
+    return Math.min(MOST_UNREAD, unread.length)
+  }
   const latest = head.recent.filter(({ seq }) => seq > readThrough).slice(-COUNTED)
   const recent = latest.filter(({ sent, facts }) => !sent && facts.notable).length
   const { indexedThrough } = database.recent
@@ -203,19 +220,69 @@ function summaryOf(
   walletId: number,
   head: Head,
   state: ConversationState,
+  denials: Denials | null,
 ): ConversationSummary | null {
   const place =
-    head.recent.at(-1) ??
-    database.row<{ seq: number; sent: number }>(
-      'SELECT seq, sent FROM inbox WHERE wallet_id = ? AND seq = ?',
-      walletId,
-      head.lastSeq,
-    )
-  const last = place && readItem(database, { seq: place.seq, sent: Boolean(place.sent) })
+    denials !== null && state.consent !== 'denied'
+      ? shownItems(database, walletId, head, { after: 0, limit: 1, denials })[0]
+      : (head.recent.at(-1) ??
+        database.row<{ seq: number; sent: number }>(
+          'SELECT seq, sent FROM inbox WHERE wallet_id = ? AND seq = ?',
+          walletId,
+          head.lastSeq,
+        ))
+  const last = place ? readItem(database, { seq: place.seq, sent: Boolean(place.sent) }) : null
   if (last === null) return null
   const marks = head.marks.split(' ').map((mark) => {
     const [via = '', mode] = mark.split('/')
     return { via, mode: mode as InboxItem['mode'] }
   })
   return { ...state, last, items: head.items, marks }
+}
+
+interface ShownItem {
+  seq: number
+  sent: boolean
+  fromId: number
+  notable: boolean
+}
+
+/** Items among which those are looked for that are shown: whoever writes more than this in a row hides what was before. */
+const LOOKED_THROUGH = 2_000
+
+const ITEMS = `
+  SELECT seq, sent, from_id AS fromId, notable FROM inbox INDEXED BY inbox_by_conversation
+  WHERE wallet_id = ? AND conversation_id = ? AND seq > ? AND seq <= ? ORDER BY seq DESC`
+
+/** Items after a place that no denied wallet sent, the latest first. */
+function shownItems(
+  database: Database,
+  walletId: number,
+  head: Head,
+  { after, limit, denials }: { after: number; limit: number; denials: Denials },
+): ShownItem[] {
+  const shown: ShownItem[] = []
+  let looked = 0
+  for (const item of latestItems(database, walletId, head, after)) {
+    if (shown.length === limit || looked === LOOKED_THROUGH) break
+    looked += 1
+    if (!denials.hasSender(item)) shown.push(item)
+  }
+  return shown
+}
+
+function* latestItems(
+  database: Database,
+  walletId: number,
+  { conversationId, recent }: Head,
+  after: number,
+): Generator<ShownItem, void> {
+  for (const { seq, sent, facts } of recent.toReversed()) {
+    if (seq > after) yield { seq, sent, fromId: facts.fromId, notable: facts.notable }
+  }
+  const range = [after, database.recent.indexedThrough]
+  type Row = Record<'seq' | 'sent' | 'fromId' | 'notable', number>
+  for (const row of database.each<Row>(ITEMS, walletId, conversationId, ...range)) {
+    yield { ...row, sent: row.sent === 1, notable: row.notable === 1 }
+  }
 }

@@ -2,6 +2,7 @@
 import type { InboxItem, InboxPage, InboxQuery } from '../../port.ts'
 import type { Database } from '../database.ts'
 import { isOfType } from '../marks.ts'
+import { denialsOf } from './denials.ts'
 import { lastSeq } from './envelopes.ts'
 
 /** Items that one page looks at where a filter passes few of them over: a few milliseconds of work. */
@@ -32,7 +33,7 @@ export function inbox(database: Database, query: InboxQuery): InboxPage {
   const walletId = database.findWallet(query.wallet)
   const conversationId = query.conversation === null ? null : database.findConversation(query.conversation)
   if (walletId === null || (query.conversation !== null && conversationId === null)) return page
-  const passes = filterOf(database, walletId, query)
+  const passes = filterOf(database, { walletId, conversationId }, query)
   let bytes = 0
   let looked = 0
   for (const place of places(database, {
@@ -58,10 +59,10 @@ export function inbox(database: Database, query: InboxQuery): InboxPage {
 /** What the query leaves out; null when that is nothing. */
 function filterOf(
   database: Database,
-  walletId: number,
-  { contentType, from, conversation }: InboxQuery,
+  { walletId, conversationId }: Pick<Range, 'walletId' | 'conversationId'>,
+  { contentType, from }: InboxQuery,
 ): ((place: Place) => boolean) | null {
-  const hidden = conversation === null ? deniedBy(database, walletId) : null
+  const hidden = hiddenOf(database, walletId, conversationId)
   if (contentType === undefined && from === undefined && hidden === null) return null
   const fromId = from === undefined ? null : database.findWallet(from)
   return (place) =>
@@ -71,33 +72,20 @@ function filterOf(
 }
 
 /**
- * Whether a wallet has denied an item: its conversation, or its sender, also in a group. Null when it has denied nobody. Names
- * are looked up once for each conversation and sender of a page.
+ * Whether an item is not shown: in the whole inbox, those of denied conversations and senders; in a conversation, those of
+ * denied senders, unless it is denied itself and was asked for as such. Null when the wallet has denied nobody.
  */
-function deniedBy(database: Database, walletId: number): ((place: Place) => boolean) | null {
-  const any = `SELECT 1 FROM conversation_settings WHERE wallet_id = ? AND consent = 'denied' LIMIT 1`
-  if (database.row(any, walletId) === null) return null
-  const conversations = new Map<number, boolean>()
-  const senders = new Map<number, boolean>()
-  const remembered = (known: Map<number, boolean>, id: number, sql: string): boolean => {
-    const found = known.get(id) ?? database.row(sql, id, walletId) !== null
-    known.set(id, found)
-    return found
+function hiddenOf(
+  database: Database,
+  walletId: number,
+  conversationId: number | null,
+): ((place: Place) => boolean) | null {
+  const denials = denialsOf(database, walletId)
+  if (denials === null) return null
+  if (conversationId === null) {
+    return (place) => denials.hasConversation(place.conversationId) || denials.hasSender(place)
   }
-  return ({ conversationId, fromId, sent }) =>
-    remembered(
-      conversations,
-      conversationId,
-      `SELECT 1 FROM conversations c JOIN conversation_settings s ON s.conversation = c.conversation
-       WHERE c.id = ? AND s.wallet_id = ? AND s.consent = 'denied'`,
-    ) ||
-    (!sent &&
-      remembered(
-        senders,
-        fromId,
-        `SELECT 1 FROM wallets w JOIN conversation_settings s ON s.peer = w.wallet
-         WHERE w.id = ? AND s.wallet_id = ? AND s.consent = 'denied'`,
-      ))
+  return denials.hasConversation(conversationId) ? null : denials.hasSender
 }
 
 /** In their order: those that are indexed and the recent ones, which have higher seqs. */

@@ -115,8 +115,9 @@ it('consent is told without a walk through items, and what a list leaves out is 
   expect(consentOf(database, { ...first, wallet: alice })).toBe('denied')
   expect(items).not.toHaveBeenCalled()
 
-  const rows = vi.spyOn(database, 'row')
-  const counts = () => rows.mock.calls.filter(([sql]) => sql.includes('notable')).length
+  const reads = [vi.spyOn(database, 'row'), vi.spyOn(database, 'each')]
+  const counts = () =>
+    reads.flatMap(({ mock }) => mock.calls).filter(([sql]) => sql.includes('notable')).length
   const list = (wallet: string, filter: { consent?: 'allowed'; unread?: boolean; before?: number | null }) =>
     conversations(database, { wallet, limit: 200, before: null, ...filter })
   expect(list(bob, { consent: 'allowed' })).toEqual({ conversations: [], next: null })
