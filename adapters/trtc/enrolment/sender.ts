@@ -1,5 +1,11 @@
 /** Native messages of enrolled wallets, on their way out by the REST API. */
-import { AdapterError, type Clock, type NativeIntent, type Receipt } from '../../../src/adapter/index.ts'
+import {
+  AdapterError,
+  type AdapterErrorClass,
+  type Clock,
+  type NativeIntent,
+  type Receipt,
+} from '../../../src/adapter/index.ts'
 import { readContentOrFallback } from '../../../src/content/index.ts'
 import { H, toHex } from '../../../src/envelope/index.ts'
 import { messageNumbers } from '../carriage.ts'
@@ -20,6 +26,7 @@ import type { NativeService } from './service.ts'
 
 /** Characters of an answered message that are quoted. */
 const ABSTRACT_CHARACTERS = 100
+const REFUSED_FOR_NOW: ReadonlySet<AdapterErrorClass> = new Set(['retryable', 'rateLimited', 'auth'])
 const MUTED = {
   SendMsgControl: ['WithMuteNotifications'],
   OfflinePushInfo: { PushFlag: 1 },
@@ -35,6 +42,18 @@ export function partKey(transactionId: string, part: number): string {
   return part === 0
     ? transactionId
     : toHex(H('causeway/trtc-part/1', transactionId, String(part))).slice(0, 32)
+}
+
+/**
+ * What was refused for now after an earlier part was sent: `uncertain`, so that the next try is a later one by its number,
+ * which looks for the parts. A plain refusal would be tried again as if nothing had left.
+ */
+function partlySent(error: unknown): unknown {
+  if (!AdapterError.is(error) || !REFUSED_FOR_NOW.has(error.class)) return error
+  return new AdapterError('uncertain', 'TRTC took a part of the message and refused the next for now', {
+    remoteCode: 'partly-sent',
+    cause: error,
+  })
 }
 
 export function createNativeSender(parts: {
@@ -141,9 +160,46 @@ export function createNativeSender(parts: {
     return remoteIdsOf(sent)
   }
 
+  /** Ids of the first `count` messages of a transaction that the service has, by part. */
+  async function partsThere(
+    userId: string,
+    place: Place,
+    transactionId: string,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<Map<number, string[]>> {
+    const wanted = new Map(
+      Array.from({ length: count }, (_, part) => {
+        const { MsgSeq, MsgRandom } = messageNumbers(partKey(transactionId, part))
+        return ['group' in place ? `${MsgRandom}` : `${MsgSeq} ${MsgRandom}`, part]
+      }),
+    )
+    const found = new Map<number, string[]>()
+    const since = clock.now() - RETENTION_MS - CLOCK_SKEW_MS
+    if ('group' in place) {
+      for await (const { From_Account, MsgRandom, MsgSeq, MsgTimeStamp } of service.groupMessages(
+        place.group,
+        null,
+        signal,
+      )) {
+        const part = From_Account === userId ? wanted.get(`${MsgRandom}`) : undefined
+        if (part !== undefined) found.set(part, [groupMessageId(place.group, MsgSeq)])
+        if (found.size === wanted.size || MsgTimeStamp * 1000 < since) break
+      }
+    } else {
+      for await (const message of roaming(userId, place.peer, since, signal)) {
+        const key = `${message.MsgSeq} ${message.MsgRandom}`
+        const part = message.From_Account === userId ? wanted.get(key) : undefined
+        if (part !== undefined) found.set(part, remoteIdsOf(message))
+        if (found.size === wanted.size) break
+      }
+    }
+    return found
+  }
+
   return {
     async send(userId, intent, signal) {
-      const { content, reference, replaces, transactionId, silent } = intent
+      const { content, reference, replaces, transactionId, silent, attempt } = intent
       const place = placeFor(intent, userId)
       const { kind } = readContentOrFallback(content)
       await requireMember(userId, place, signal)
@@ -164,13 +220,27 @@ export function createNativeSender(parts: {
       }
       const elements = writeElements(content)
       const about = await answered(userId, place, reference, signal)
+      // A try that was refused at a later part has sent the earlier ones; the service knows repeats for some minutes only.
+      const mayBePartlySent = attempt > 1 && elements.length > 1
+      const there = mayBePartlySent
+        ? await partsThere(userId, place, transactionId, elements.length, signal)
+        : new Map<number, string[]>()
       const remoteIds: string[] = []
       const options = { onlineOnly: kind === 'typing', silent }
       for (const [part, element] of elements.entries()) {
+        const earlier = there.get(part)
+        if (earlier) {
+          remoteIds.push(...earlier)
+          continue
+        }
         const numbers = messageNumbers(partKey(transactionId, part))
         // The first part answers for all.
         const cloud = writeCloudData({ id: transactionId, part }, part === 0 ? about : null)
-        remoteIds.push(...(await sendOne(userId, place, element, numbers, cloud, options, signal)))
+        try {
+          remoteIds.push(...(await sendOne(userId, place, element, numbers, cloud, options, signal)))
+        } catch (error) {
+          throw part === 0 ? error : partlySent(error)
+        }
       }
       return { remoteIds }
     },
@@ -180,33 +250,9 @@ export function createNativeSender(parts: {
       const { kind } = readContentOrFallback(intent.content)
       if (intent.replaces !== null || kind === 'readReceipt' || kind === 'typing') return null
       const place = placeFor(intent, userId)
-      const wanted = new Map(
-        writeElements(intent.content).map((_element, part) => {
-          const { MsgSeq, MsgRandom } = messageNumbers(partKey(intent.transactionId, part))
-          return ['group' in place ? `${MsgRandom}` : `${MsgSeq} ${MsgRandom}`, part]
-        }),
-      )
-      const found = new Map<number, string[]>()
-      const since = clock.now() - RETENTION_MS - CLOCK_SKEW_MS
-      if ('group' in place) {
-        for await (const { From_Account, MsgRandom, MsgSeq, MsgTimeStamp } of service.groupMessages(
-          place.group,
-          null,
-          signal,
-        )) {
-          const part = From_Account === userId ? wanted.get(`${MsgRandom}`) : undefined
-          if (part !== undefined) found.set(part, [groupMessageId(place.group, MsgSeq)])
-          if (found.size === wanted.size || MsgTimeStamp * 1000 < since) break
-        }
-      } else {
-        for await (const message of roaming(userId, place.peer, since, signal)) {
-          const key = `${message.MsgSeq} ${message.MsgRandom}`
-          const part = message.From_Account === userId ? wanted.get(key) : undefined
-          if (part !== undefined) found.set(part, remoteIdsOf(message))
-          if (found.size === wanted.size) break
-        }
-      }
-      if (found.size < wanted.size) return null
+      const { length } = writeElements(intent.content)
+      const found = await partsThere(userId, place, intent.transactionId, length, signal)
+      if (found.size < length) return null
       return { remoteIds: [...found].sort(([left], [right]) => left - right).flatMap(([, ids]) => ids) }
     },
   }
