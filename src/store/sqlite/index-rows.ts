@@ -1,5 +1,5 @@
 import type { Database } from './database.ts'
-import { mergeMarks, mergeTypes } from './marks.ts'
+import { isAnswer, mergeMarks, mergeTypes } from './marks.ts'
 import type { Generation, RecentItem } from './recent.ts'
 
 /** Bytes of an id by which it is indexed: few enough for an exact number, and to keep the index small. */
@@ -110,6 +110,6 @@ function writeHead(database: Database, { walletId, conversationId, items }: Head
     later.length,
     mergeMarks(counted.marks, later),
     mergeTypes(counted.types, later),
-    later.some(({ sent }) => sent) ? 1 : 0,
+    later.some(isAnswer) ? 1 : 0,
   )
 }

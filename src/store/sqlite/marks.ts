@@ -44,3 +44,8 @@ function merge(words: string, more: string[]): string {
   if (more.every((word) => known.includes(word))) return words
   return [...new Set([...known, ...more])].sort().join(' ')
 }
+
+/** By what it sends itself a wallet allows a conversation; a receipt or typing is none of that. */
+export function isAnswer({ sent, facts }: RecentItem): boolean {
+  return sent && facts.notable
+}

@@ -1,5 +1,6 @@
 import { type Database, textOf } from './database.ts'
 import { IndexRows, prefixOf } from './index-rows.ts'
+import { isAnswer } from './marks.ts'
 
 /**
  * Envelopes that one index run takes. The more there are, the more rows of one run share a page of an index; twice as many at
@@ -310,11 +311,6 @@ export class Generation {
     for (const envelope of this.#envelopes) if (envelope.seq > seq) later.#add(envelope)
     return later
   }
-}
-
-/** By what it sends itself a wallet allows a conversation; a receipt or typing is none of that. */
-function isAnswer({ sent, facts }: RecentItem): boolean {
-  return sent && facts.notable
 }
 
 function answerKey(walletId: number, conversationId: number): string {

@@ -17,12 +17,12 @@ DROP INDEX inbox_by_conversation;
 CREATE INDEX inbox_by_conversation ON inbox (wallet_id, conversation_id, seq, sent, notable);
 
 -- marks: networks and modes of its items, each once: 'http/sealed xmtp/hop'. types: likewise their content types without
--- versions, '*' for more than are kept. answered: the wallet wrote in it.
+-- versions, '*' for more than are kept. answered: the wallet wrote in it; a receipt or typing is no answer.
 ALTER TABLE inbox_conversations ADD COLUMN marks TEXT NOT NULL DEFAULT '';
 ALTER TABLE inbox_conversations ADD COLUMN types TEXT NOT NULL DEFAULT '';
 ALTER TABLE inbox_conversations ADD COLUMN answered INTEGER NOT NULL DEFAULT 0;
 UPDATE inbox_conversations AS h SET
-  answered = (SELECT max(i.sent) FROM inbox i WHERE i.wallet_id = h.wallet_id AND i.conversation_id = h.conversation_id),
+  answered = (SELECT max(i.sent AND i.notable) FROM inbox i WHERE i.wallet_id = h.wallet_id AND i.conversation_id = h.conversation_id),
   marks = (SELECT group_concat(mark, ' ') FROM (
     SELECT DISTINCT e.via || '/' || e.mode AS mark FROM inbox i JOIN envelopes e ON e.seq = i.seq
     WHERE i.wallet_id = h.wallet_id AND i.conversation_id = h.conversation_id ORDER BY 1)),

@@ -9,7 +9,7 @@ import {
   MOST_UNREAD,
 } from '../../port.ts'
 import type { Database } from '../database.ts'
-import { hasType, mergeMarks, mergeTypes } from '../marks.ts'
+import { hasType, isAnswer, mergeMarks, mergeTypes } from '../marks.ts'
 import type { RecentConversation, RecentItem } from '../recent.ts'
 import { type Denials, denialsOf } from './denials.ts'
 import { readItem } from './inbox.ts'
@@ -137,7 +137,7 @@ function withRecent(row: HeadRow | null, recent: RecentConversation | null): Hea
     items: counted.items + later.length,
     marks: mergeMarks(counted.marks, later),
     types: mergeTypes(counted.types, later),
-    answered: counted.answered === 1 || later.some(({ sent }) => sent),
+    answered: counted.answered === 1 || later.some(isAnswer),
     recent: recent?.items ?? [],
   }
 }

@@ -35,6 +35,23 @@ it('whom a wallet answered stays allowed when the messages are pruned; read stat
   })
 })
 
+it('a read receipt and typing answer nobody', async () => {
+  for (const indexBatch of [1, 1_000]) {
+    const store = await openStore({ indexBatch })
+    const consents = async () => ({
+      told: await store.consentOf(alice, conversation),
+      shown: (await store.conversation(alice, conversation))?.consent,
+    })
+    const contentType = 'xmtp.org/readReceipt:1.0'
+    await store.accept(acceptRecord('receipt', { contentType, deliveries: [] }))
+    await store.accept(acceptRecord('typing', { flags: 1, deliveries: [] }))
+    expect(await consents()).toEqual({ told: 'unknown', shown: 'unknown' })
+    await store.accept(acceptRecord('answer', { deliveries: [] }))
+    await store.accept(acceptRecord('receipt 2', { contentType, deliveries: [] }))
+    expect(await consents()).toEqual({ told: 'allowed', shown: 'allowed' })
+  }
+})
+
 it('a choice is kept for each wallet, one thing at a time, and taken back', async () => {
   const store = await openStore()
   const choose = (choice: { consent?: 'unknown' | 'allowed' | 'denied'; muted?: boolean }) =>
@@ -146,21 +163,27 @@ it('a conversation of a sender who uses very many content types is found by each
 
 it('a database of the schema before shows the same as a new one', () => {
   const path = `${temporaryFolder()}/store.db`
+  // Carol only told that she had read.
+  const read = bytesOf('carol and others')
   const old = new DatabaseSync(path)
   for (const { sql } of migrations.slice(0, 4)) old.exec(sql)
   old.exec(`
     PRAGMA application_id = ${applicationId()};
     PRAGMA user_version = 4;
     INSERT INTO wallets (id, wallet) VALUES (1, '${alice}'), (2, '${bob}'), (3, '${carol}');
-    INSERT INTO conversations VALUES (1, x'${Buffer.from(conversation).toString('hex')}', 1000);
+    INSERT INTO conversations VALUES (1, x'${Buffer.from(conversation).toString('hex')}', 1000),
+      (2, x'${Buffer.from(read).toString('hex')}', 1000);
     INSERT INTO envelopes (seq, id, kind, mode, from_id, conversation_id, content_type, flags, created, expires_at, via,
       received_at, accepted_monotonic, persisted_at, persisted_monotonic, holders, device, trace, certificate, bytes)
-    SELECT value, randomblob(32), 1, iif(value = 2, 'hop', 'sealed'), iif(value = 3, 2, 1), 1,
-      iif(value = 4, 'xmtp.org/readReceipt:1.0', 'xmtp.org/text:1.0'), 0, 1000, 0, iif(value = 2, 'xmtp', 'http'), 1000, 1, 1000,
-      1, iif(value = 3, '[1,-2]', '[2,-1]'), x'00', x'80', NULL, x'00' FROM json_each('[1,2,3,4]');
-    INSERT INTO inbox SELECT 2, seq, 1, seq = 3 FROM envelopes UNION ALL SELECT 1, seq, 1, seq <> 3 FROM envelopes;
-    INSERT INTO inbox_conversations VALUES (1, 1, 4, 4), (2, 1, 4, 4);
-    UPDATE totals SET indexed_through = 4;
+    SELECT value, randomblob(32), 1, iif(value = 2, 'hop', 'sealed'), iif(value = 5, 3, iif(value = 3, 2, 1)),
+      iif(value = 5, 2, 1),
+      iif(value > 3, 'xmtp.org/readReceipt:1.0', 'xmtp.org/text:1.0'), 0, 1000, 0, iif(value = 2, 'xmtp', 'http'), 1000, 1, 1000,
+      1, iif(value = 5, '[-3]', iif(value = 3, '[1,-2]', '[2,-1]')), x'00', x'80', NULL, x'00'
+    FROM json_each('[1,2,3,4,5]');
+    INSERT INTO inbox SELECT 2, seq, 1, seq = 3 FROM envelopes WHERE seq < 5
+      UNION ALL SELECT 1, seq, 1, seq <> 3 FROM envelopes WHERE seq < 5 UNION ALL SELECT 3, 5, 2, 1;
+    INSERT INTO inbox_conversations VALUES (1, 1, 4, 4), (2, 1, 4, 4), (3, 2, 5, 1);
+    UPDATE totals SET indexed_through = 5;
   `)
   old.close()
   const { database, unlock } = openDatabase(path)
@@ -178,6 +201,7 @@ it('a database of the schema before shows the same as a new one', () => {
     },
   ])
   expect(consentOf(database, { wallet: alice, conversation })).toBe('allowed')
+  expect(consentOf(database, { wallet: carol, conversation: read })).toBe('unknown')
   const ofType = { wallet: bob, after: 0, limit: 10, conversation: null, contentType: 'xmtp.org/readReceipt' }
   expect(inbox(database, ofType).items.map(({ seq }) => seq)).toEqual([4])
   expect(inbox(database, { ...ofType, contentType: 'xmtp.org/text', from: alice }).items).toHaveLength(2)
