@@ -141,7 +141,11 @@ export class XmtpInbox {
       },
     })
     this.#leaveAfter(opening, CALL_LIMIT_MS, leave)
-    const stream = await abortable(opening, signal)
+    const stream = await this.#within(CALL_LIMIT_MS, signal, opening).catch((error: unknown) => {
+      // One that comes late would go on unheard. One that fails then has nothing to end.
+      opening.then((late) => late.end()).catch(() => undefined)
+      throw error
+    })
     const end = () => void stream.end()
     signal.addEventListener('abort', end, { once: true })
     this.#interrupt = end
@@ -285,18 +289,23 @@ export class XmtpInbox {
     work: () => Promise<T>,
     options: { limitMs?: number; room?: 'making' | 'listing'; holdMs?: number } = {},
   ): Promise<T> {
-    const { clock, requests: limiter } = this.#settings.shared
+    const { requests: limiter } = this.#settings.shared
     const { limitMs = CALL_LIMIT_MS, room, holdMs = limitMs } = options
     await limiter.take(requests, signal)
     const leave = room === undefined ? null : await this.#rooms.enter(room, signal)
+    const call = this.#local(work)
+    if (leave) this.#leaveAfter(call, holdMs, leave)
+    return this.#within(limitMs, signal, call)
+  }
+
+  /** Waits for a call until the signal aborts. Rejects with `unavailable` after `limitMs`. */
+  async #within<T>(limitMs: number, signal: AbortSignal, call: Promise<T>): Promise<T> {
     const late = new AbortController()
     const over = new AbortController()
-    const timer = clock.sleep(limitMs, over.signal).then(
+    const timer = this.#settings.shared.clock.sleep(limitMs, over.signal).then(
       () => late.abort(new XmtpError('unavailable', 'XMTP does not answer in time')),
       () => undefined,
     )
-    const call = this.#local(work)
-    if (leave) this.#leaveAfter(call, holdMs, leave)
     try {
       return await abortable(call, AbortSignal.any([signal, late.signal]))
     } catch (error) {
