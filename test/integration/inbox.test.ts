@@ -159,6 +159,7 @@ it('a denied wallet is kept from every device, its envelopes are kept, and allow
   expect(await phone.conversations.deny(eve.wallet)).toMatchObject({ consent: 'denied' })
 
   const shown: string[] = []
+  await waitFor(() => gateway.gateway.live.subscribers === 0, { what: 'earlier streams to end' })
   const ended = new AbortController()
   const listening = (async () => {
     for await (const { message } of alice.messages({ signal: ended.signal })) shown.push(message?.text ?? '')
