@@ -58,19 +58,21 @@ async function journeysIn(path: string, most: number): Promise<JourneyRecord[]> 
   }
 }
 
-/** Journeys of the messages in a wallet's inbox, sent and received, the oldest `most`. */
+/** Journeys of the messages in a wallet's inbox, sent and received, the newest `most`. */
 export async function journeysOfWallet(
   client: Pick<Client, 'inbox' | 'journey'>,
   most: number,
 ): Promise<JourneyRecord[]> {
   const journeys: JourneyRecord[] = []
-  let after: string | undefined
+  let before: string | undefined
   while (journeys.length < most) {
     const limit = Math.min(PAGE, most - journeys.length)
-    const page = await client.inbox({ limit, ...(after === undefined ? {} : { after }) })
+    const from = before === undefined ? {} : { before }
+    const page = await client.inbox({ order: 'newest', limit, ...from })
+    // A page of large messages ends before its limit; an empty one is the end.
+    if (page.length === 0) break
     for (const { id } of page) journeys.push(await client.journey(id))
-    if (page.length < limit) break
-    after = page.at(-1)?.cursor
+    before = page.at(-1)?.cursor
   }
   return journeys
 }

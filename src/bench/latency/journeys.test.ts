@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { InboxOptions } from '../../client/index.ts'
 import { createSqliteStore } from '../../store/sqlite/index.ts'
 import { acceptRecord } from '../records.ts'
 import { renderHtml } from './html.ts'
@@ -66,6 +67,28 @@ describe('figures of journeys', () => {
     // Started anew: the monotonic clock began again, while ten minutes passed on the wall.
     const restarted = journey(2, [point('delivered', 0, { at: START + 600_000, monotonic: 5_900 })])
     expect(rowsOfJourneys([restarted]).map(({ id }) => id)).toEqual(['journey:waku>trtc:acknowledged'])
+  })
+
+  test('a restart of a few seconds is one, though a client’s clock may be that far off', () => {
+    // Three seconds passed on the wall, 900 ms on the monotonic clock, which began again.
+    const answered = point('remoteAcknowledged', 0, { at: START + 3_000, monotonic: 5_900 })
+    const [accepted, persisted, dispatched] = journey(2).checkpoints
+    const restarted: JourneyRecord = {
+      ...journey(2),
+      checkpoints: [
+        accepted!,
+        persisted!,
+        dispatched!,
+        answered,
+        point('delivered', 950, { at: START + 30_000 }),
+      ],
+    }
+    expect(rowsOfJourneys([restarted]).map(({ id, samples }) => [id, samples])).toEqual([
+      ['journey:waku>trtc:delivered', 1],
+    ])
+    // Its wall clock was set by one second meanwhile: the same run.
+    const corrected = journey(2, [point('remoteAcknowledged', 40, { at: START + 1_040 })])
+    expect(rowsOfJourneys([corrected])[0]?.latency[0]?.value).toBe(40)
   })
 
   test('who reads over HTTP has a row too, though no network carried it', () => {
@@ -153,16 +176,17 @@ describe('the sources', () => {
     }
   })
 
-  test('a wallet’s inbox, page by page', async () => {
-    const pages: (string | undefined)[] = []
+  test('a wallet’s inbox, the newest first, page by page', async () => {
+    const asked: InboxOptions[] = []
+    /** Messages 0 to 249; a page holds at most 180, whatever the limit. */
     const client = {
-      inbox: async ({ after, limit = 0 }: { after?: string; limit?: number } = {}) => {
-        pages.push(after)
-        const first = Number(after ?? 0)
-        const count = Math.max(0, Math.min(limit, 250 - first))
+      inbox: async (options: InboxOptions = {}) => {
+        asked.push(options)
+        const end = Number(options.before ?? 250)
+        const count = Math.min(options.limit ?? 50, 180, end)
         return Array.from({ length: count }, (_, place) => ({
-          id: String(first + place),
-          cursor: String(first + place + 1),
+          id: String(end - 1 - place),
+          cursor: String(end - 1 - place),
           message: null,
           parcel: null,
           error: null,
@@ -170,9 +194,16 @@ describe('the sources', () => {
       },
       journey: async (id: string) => ({ ...journey(1), id }) as never,
     }
-    expect(await journeysOfWallet(client, 1_000)).toHaveLength(250)
-    expect(pages).toEqual([undefined, '200'])
-    expect(await journeysOfWallet(client, 10)).toHaveLength(10)
+    const ids = (journeys: JourneyRecord[]) => journeys.map((one) => Number((one as { id?: string }).id))
+    expect(ids(await journeysOfWallet(client, 1_000))).toEqual(
+      Array.from({ length: 250 }, (_, place) => 249 - place),
+    )
+    expect(asked).toEqual([
+      { order: 'newest', limit: 200 },
+      { order: 'newest', limit: 200, before: '70' },
+      { order: 'newest', limit: 200, before: '0' },
+    ])
+    expect(ids(await journeysOfWallet(client, 3))).toEqual([249, 248, 247])
   })
 
   test.each([

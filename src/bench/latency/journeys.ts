@@ -25,9 +25,15 @@ export interface JourneyRecord {
 
 /**
  * Between two checkpoints the wall clock and the monotonic one must tell about the same time. Where they differ by more, the
- * gateway was started anew in between, or a client's clock is far off.
+ * gateway was started anew in between, or a client's clock is far off. Milliseconds.
  */
-const CLOCKS_AGREE_MS = 60_000
+const CLOCKS_AGREE_MS = {
+  /** Both of one machine, which sets its wall clock now and then. */
+  gateway: 2_000,
+  /** The wall clock is the client's. */
+  client: 60_000,
+}
+const TOLD_BY_CLIENTS: ReadonlySet<string> = new Set(['delivered', 'read'])
 
 /** One message to one wallet on one network. Null: that did not happen, or its time is not known. Milliseconds after acceptance. */
 interface Passage {
@@ -107,7 +113,8 @@ function passagesOf({ checkpoints, deliveries }: JourneyRecord): Passage[] {
 function since(start: JourneyPoint, point: JourneyPoint | undefined): number | null {
   if (!point) return null
   const passed = point.monotonic - start.monotonic
-  const agree = Math.abs(point.at - start.at - passed) < CLOCKS_AGREE_MS
+  const tolerance = CLOCKS_AGREE_MS[TOLD_BY_CLIENTS.has(point.name) ? 'client' : 'gateway']
+  const agree = Math.abs(point.at - start.at - passed) < tolerance
   return passed >= 0 && agree ? passed : null
 }
 

@@ -22,7 +22,7 @@ Usage: ${call} report --from-journeys --data <folder> [options]
        ${call} report --from-journeys --gateway <url> --as <name> | --key-file <file> [options]
 
 With --data every delivery that the gateway keeps, newest first; the gateway may run meanwhile. With --gateway the messages in the
-inbox of one wallet, over the API. The report has the form of \`${call} latency\`: report.html, report.json, report.csv.
+inbox of one wallet, newest first too, over the API. The report has the form of \`${call} latency\`: report.html, report.json, report.csv.
 
 Options
   --data <folder>      data folder of the gateway
