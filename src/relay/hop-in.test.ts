@@ -7,6 +7,7 @@ import type { ActiveEnrolment } from '../enrolment/types.ts'
 import {
   decodeFrame,
   decodeSealed,
+  directConversation,
   encodeContent,
   generateDeviceKey,
   generateEncryptionKeyPair,
@@ -22,6 +23,7 @@ import {
   verifySealed,
 } from '../envelope/index.ts'
 import { decodeHopCertificate, meaningHash, signConsent } from '../identity/index.ts'
+import { acceptRecord, newDelivery } from '../store/testing/records.ts'
 import { nativeAlias } from './hop.ts'
 import { innerOf } from './hop-content.ts'
 import { createPerson, type Person, RelayBench, type TestGateway } from './testing/bench.ts'
@@ -158,6 +160,34 @@ describe('a native message', () => {
     for (const name of ['waku', 'trtc']) {
       await waitFor(() => networks[name]!.kept().length === 1, { what: `a copy on ${name}` })
     }
+  })
+
+  it('that is a read receipt speaks for what was sent over its own network', async () => {
+    const { store } = gateway
+    const from = { wallet: bob.wallet, address: 'inbox of bob' }
+    await gateway.relay.hearNative('xmtp', native('1', { own: true, from }))
+    const [own] = await gateway.inbox(bob)
+    // Later, over another network, once with a receipt of that one.
+    const elsewhere = ['unread', 'read'].map((name) =>
+      acceptRecord(name, {
+        mode: 'hop',
+        from: bob.wallet,
+        conversation: directConversation(bob.wallet, writer.wallet),
+        inbox: [{ wallet: bob.wallet, direction: 'sent' }],
+        deliveries: [newDelivery(name, 'trtc', { wallet: writer.wallet, state: 'acknowledged' })],
+      }),
+    )
+    for (const record of elsewhere) await store.accept(record)
+    const read = { name: 'read', status: 'success', at: 1_000, monotonic: 1, detail: null } as const
+    const there = { deliveryId: null, network: 'trtc', wallet: writer.wallet }
+    await store.addCheckpoints(elsewhere[1]!.id, [{ ...read, ...there }])
+
+    const content = { ...native('2').content, type: 'xmtp.org/readReceipt:1.0' }
+    await gateway.relay.hearNative('xmtp', native('2', { content, remoteTime: Date.now() }))
+    const networksOfReads = async (id: Uint8Array) =>
+      (await store.journey(id)).filter(({ name }) => name === 'read').map(({ network }) => network)
+    const reads = [own!, ...elsewhere].map(({ id }) => networksOfReads(id))
+    expect(await Promise.all(reads)).toEqual([['xmtp'], [], ['trtc']])
   })
 
   it('that the wallet sent itself is a sent item and goes nowhere', async () => {

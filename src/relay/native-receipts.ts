@@ -96,10 +96,14 @@ export function createNativeReceipts(
         limit: LOOKED_UP,
       })
       const sent = items.filter(({ mode, created }) => mode === 'hop' && created <= remoteTime)
-      for (const { id } of sent) {
+      for (const { id, via } of sent) {
         const [journey, deliveries] = await Promise.all([store.journey(id), store.deliveriesOf(id)])
-        if (journey.some((point) => point.name === 'read' && point.wallet === peer)) return
         const delivery = deliveries.find((other) => other.network === network)
+        // One conversation holds what was sent over several networks; a receipt speaks for its own.
+        if (via !== network && !delivery) continue
+        const isTold = (point: Checkpoint) =>
+          point.name === 'read' && point.wallet === peer && point.network === network
+        if (journey.some(isTold)) return
         const point: Checkpoint = {
           name: 'read',
           status: 'success',
