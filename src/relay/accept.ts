@@ -78,8 +78,13 @@ export function createAcceptor(
     const sent = isSender ? [{ wallet: from, direction: 'sent' as const }] : []
     const verdict = await consents.judge(entry.envelope.header, here)
     const unclaimed = await resolver.plan(entry, { ...recipients, here: verdict.relayed })
-    const planned = outbox.claim(unclaimed, entry.envelope.header.conversation)
-    return keep(recordOf(entry, [...received, ...sent], planned), entry.envelope, verdict)
+    const claim = outbox.claim(unclaimed, entry.envelope.header.conversation)
+    try {
+      const record = recordOf(entry, [...received, ...sent], claim.deliveries)
+      return await keep(record, entry.envelope, verdict)
+    } finally {
+      claim.end()
+    }
   }
 
   async function keep(

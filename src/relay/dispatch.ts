@@ -24,6 +24,8 @@ export interface OutboxItem extends LaneItem {
   attempt: number
   /** As it was claimed with the acceptance, until its first try. */
   claimed: Delivery | null
+  /** Its claim is being given back, and nothing is done with it before that. */
+  returning: Promise<void> | null
   /** It did not run as soon as it was durable: a copy heard meanwhile may have settled it, whatever `claimed` says. */
   queued: boolean
   /** Times in a row that the network said `rateLimited`. */
@@ -66,6 +68,8 @@ export function createDispatcher(
     hardStop: AbortSignal
     /** A delivery was acknowledged by an answer that came after it was no longer waited for. */
     settled(delivery: Delivery): void
+    /** A claimed item waits for another try. */
+    giveBack(item: OutboxItem): void
   },
 ): Dispatcher {
   const { store, clock, random, settings, networks, observer, log } = context
@@ -88,6 +92,7 @@ export function createDispatcher(
     } catch (error) {
       // The store or identity failed, not the network: the delivery stays as it is stored and is taken up again.
       item.queued = true
+      tools.giveBack(item)
       log.error({ network: item.network, delivery: item.id, error }, 'a delivery could not be worked on')
       return { retryAt: clock.now() + retryDelay(settings.retry, 1, random.fraction()), wakes: false }
     }
@@ -100,6 +105,7 @@ export function createDispatcher(
   }
 
   async function step(item: OutboxItem): Promise<LaneOutcome> {
+    if (item.returning) await item.returning
     if (item.notBefore > clock.now()) return { retryAt: item.notBefore, wakes: false }
     const network = networks.get(item.network)
     const envelope = await frames.envelope(item.envelopeId)

@@ -1,3 +1,4 @@
+import { toHex } from '../envelope/index.ts'
 import type { Agenda, AgendaEntry } from './agenda.ts'
 
 /** A delivery in a lane. Bytes stay in the store: this is all that a waiting delivery takes of memory. */
@@ -33,8 +34,13 @@ export interface LaneOptions<Item extends LaneItem> {
 export interface Lanes<Item extends LaneItem> {
   /** False when the network is at its high-water mark: leave the delivery in the store. Known items are taken silently. */
   add(item: Item): boolean
-  /** An item added to this lane now would run at once. */
-  isFree(network: string, lane: string): boolean
+  /**
+   * Keeps a place for an item that will be added to this lane and is then to run at once; false when it would have to wait, what
+   * is reserved already counted. Items that are not reserved may still come first.
+   */
+  reserve(network: string, lane: string): boolean
+  /** Gives the place up, once the item is added or will not come. */
+  unreserve(network: string, lane: string): void
   isRunning(item: Item): boolean
   /** Lets items run, and brings waiting ones forward. */
   open(network: string): void
@@ -71,6 +77,8 @@ interface NetworkLanes<Item> {
   ready: Lane<Item>[]
   known: Set<number>
   waiting: Map<number, Waiting<Item>>
+  /** Lanes for whose next item a place is kept. */
+  reserved: Set<string>
   /** When the head of a lane failed for the first time. */
   failedSince: Map<number, number>
   inFlight: number
@@ -93,6 +101,7 @@ export function createLanes<Item extends LaneItem>(options: LaneOptions<Item>): 
         ready: [],
         known: new Set(),
         waiting: new Map(),
+        reserved: new Set(),
         failedSince: new Map(),
         inFlight: 0,
         open: false,
@@ -204,10 +213,17 @@ export function createLanes<Item extends LaneItem>(options: LaneOptions<Item>): 
       pump(network)
       return true
     },
-    isFree(name, lane) {
+    reserve(name, lane) {
       const network = networks.get(name)
-      if (!network?.open || stopped || network.known.size >= options.highWater) return false
-      return network.inFlight < options.maxInFlightPerNetwork && !network.lanes.has(lane)
+      if (!network?.open || stopped || network.lanes.has(lane) || network.reserved.has(lane)) return false
+      const { known, inFlight, reserved } = network
+      if (known.size + reserved.size >= options.highWater) return false
+      if (inFlight + reserved.size >= options.maxInFlightPerNetwork) return false
+      reserved.add(lane)
+      return true
+    },
+    unreserve(name, lane) {
+      networks.get(name)?.reserved.delete(lane)
     },
     isRunning({ network, lane: key, id }) {
       const lane = networks.get(network)?.lanes.get(key)
@@ -243,4 +259,9 @@ export function createLanes<Item extends LaneItem>(options: LaneOptions<Item>): 
     },
     has: (name, id) => networkOf(name).known.has(id),
   }
+}
+
+/** Deliveries of one conversation to one address leave in order. */
+export function laneOf(address: string, conversation: Uint8Array): string {
+  return `${address}\n${toHex(conversation)}`
 }

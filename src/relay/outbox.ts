@@ -1,16 +1,14 @@
-import { toHex } from '../envelope/index.ts'
 import type { Delivery, NewDelivery, StoredEnvelope } from '../store/port.ts'
 import { createAgenda } from './agenda.ts'
+import { type Claim, createClaims } from './claims.ts'
 import { createDispatcher, type OutboxItem } from './dispatch.ts'
 import { createFallback, type Fallback } from './fallback.ts'
 import type { Frames } from './frames.ts'
-import { enrolmentOf } from './hop.ts'
 import type { HopSends } from './hop-out.ts'
-import { createLanes } from './lanes.ts'
+import { createLanes, laneOf } from './lanes.ts'
 import type { RelayContext } from './parts.ts'
 import type { Ranking } from './ranking.ts'
 import { interruptionDelay, retryDelay } from './retry.ts'
-import { OBEY_MS } from './transmit.ts'
 
 /** Rows of the store that are read at once. */
 const PAGE = 500
@@ -25,13 +23,14 @@ const INTERRUPTED = 'interrupted'
 export interface Outbox {
   /** Loads what an earlier run left, page by page. */
   start(): Promise<void>
-  /** Ends timers, lets sends in flight end until the signal, then aborts them. */
-  stop(signal: AbortSignal): Promise<void>
+  /** Ends timers, lets sends in flight end until the signal, then aborts them. `entering`: what may offer deliveries until it ends. */
+  stop(signal: AbortSignal, entering: Promise<unknown>): Promise<void>
   /**
    * Claims, as a part of the acceptance, those planned deliveries that would be sent at once: their first try then needs no
    * transaction of its own. Only what stands alone, and has no one before it in its lane, is claimed; the rest stays as it is.
+   * To be ended when the acceptance ends, however it does.
    */
-  claim(planned: NewDelivery[], conversation: Uint8Array): NewDelivery[]
+  claim(planned: NewDelivery[], conversation: Uint8Array): Claim
   /** Takes deliveries that were stored just now. */
   offer(deliveries: Delivery[]): void
   /** Takes a delivery that was ended and is to be sent again. */
@@ -72,6 +71,7 @@ export function createOutbox(
     run: (item) => dispatcher.run(item),
     onRoom: fetchInBackground,
   })
+  const claims = createClaims(context, lanes)
   const fallback: Fallback = createFallback({
     store,
     clock,
@@ -87,6 +87,7 @@ export function createOutbox(
     isMirrored,
     hardStop: hardStop.signal,
     settled: (delivery) => lanes.release(delivery.network, delivery.id),
+    giveBack: claims.giveBack,
   })
 
   function inBackground(what: string, work: () => Promise<void>): void {
@@ -112,11 +113,6 @@ export function createOutbox(
       if (grouped) inBackground('a fallback route', async () => void (await fallback.failed(delivery)))
       if (!networks.get(network)) return true
     }
-    // Behind what is left in the store it must queue there too: the order of a lane is that of acceptance.
-    if (leftBehind.has(network) && !recovered) {
-      note(passedBy, network, id)
-      return false
-    }
     const item: OutboxItem = {
       id,
       network,
@@ -127,6 +123,7 @@ export function createOutbox(
       rank,
       attempt: claimed ? attempt - 1 : attempt,
       claimed: claimed ? delivery : null,
+      returning: null,
       queued: false,
       limited: 0,
       lookups: 0,
@@ -138,9 +135,12 @@ export function createOutbox(
       notBefore: delivery.reason === INTERRUPTED ? (delivery.nextAt ?? 0) : 0,
       unwritten: null,
     }
-    const added = lanes.add(item)
-    item.queued = !lanes.isRunning(item)
-    if (!added) note(leftBehind, network, id)
+    // Behind what is left in the store it must queue there too: the order of a lane is that of acceptance.
+    const mustQueue = leftBehind.has(network) && !recovered
+    const added = !mustQueue && lanes.add(item)
+    item.queued = !added || !lanes.isRunning(item)
+    if (item.queued) claims.giveBack(item)
+    if (!added) note(mustQueue ? passedBy : leftBehind, network, id)
     return added
   }
 
@@ -260,31 +260,19 @@ export function createOutbox(
         return true
       })
     },
-    async stop(signal) {
+    async stop(signal, entering) {
       stopped = true
       agenda.stop()
       const abort = () => hardStop.abort(signal.reason)
       if (signal.aborted) abort()
       else signal.addEventListener('abort', abort, { once: true })
       await lanes.stop()
-      await Promise.all(background)
+      await entering
+      await Promise.all([...background, claims.settled()])
       signal.removeEventListener('abort', abort)
     },
-    claim(planned, conversation) {
-      const isClaimable = ({ network, address, state, rank }: NewDelivery) =>
-        state === 'pending' &&
-        rank === 0 &&
-        planned.every((other) => other.network === network || other.rank === 0) &&
-        planned.filter((other) => other.network === network && other.address === address).length === 1 &&
-        !leftBehind.has(network) &&
-        networks.get(network) !== undefined &&
-        enrolmentOf({ address }) === null &&
-        lanes.isFree(network, laneOf(address, conversation))
-      const lease = clock.now() + settings.sendTimeoutMs + OBEY_MS
-      return planned.map((delivery) =>
-        isClaimable(delivery) ? { ...delivery, state: 'dispatching', notBefore: lease } : delivery,
-      )
-    },
+    claim: (planned, conversation) =>
+      claims.claim(planned, conversation, (network) => leftBehind.has(network)),
     offer(deliveries) {
       const grouped = new Set(deliveries.filter(({ rank }) => rank > 0).map(({ wallet }) => wallet))
       const places = deliveries.map(({ network, address }) => `${network}\n${address}`)
@@ -313,9 +301,4 @@ export function createOutbox(
       probeLater(network, 1)
     },
   }
-}
-
-/** Deliveries of one conversation to one address leave in order. */
-function laneOf(address: string, conversation: Uint8Array): string {
-  return `${address}\n${toHex(conversation)}`
 }

@@ -153,8 +153,7 @@ export function createRelay(parts: RelayParts): Relay {
       await Promise.all([
         mirrors.stop(),
         reconciler.stop(),
-        outbox.stop(signal),
-        Promise.allSettled(entering),
+        outbox.stop(signal, Promise.allSettled(entering)),
       ])
     },
     submit: (input) => enter(() => acceptor.submit(input)),
