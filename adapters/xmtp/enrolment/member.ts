@@ -14,6 +14,7 @@ import { operatorAction, toXmtpError, XmtpError } from '../errors.ts'
 import type { Conversation, XmtpInbox, XmtpMessage } from '../inbox.ts'
 import { Intake } from '../intake.ts'
 import type { Sdk } from '../sdk.ts'
+import { SendFailure } from '../sender.ts'
 import { requireAuthorized } from '../session.ts'
 import { readContent } from './content.ts'
 import { NativeSender } from './native-sender.ts'
@@ -72,17 +73,32 @@ export class Member {
     return this.#options.inbox.installationId
   }
 
-  send(intent: NativeIntent, signal: AbortSignal): Promise<string[]> {
-    return this.#sender.send(intent, signal)
+  /** Rejects with `SendFailure`, and with `installation-revoked` where that is why a conversation takes nothing any more. */
+  async send(intent: NativeIntent, signal: AbortSignal): Promise<string[]> {
+    try {
+      return await this.#sender.send(intent, signal)
+    } catch (error) {
+      // Conversations become inactive one by one when the wallet took this installation off, through no fault of the peers.
+      if (error instanceof SendFailure && error.cause.code === 'conversation-inactive') {
+        await this.#requireAuthorized(signal).catch((failure: unknown) => {
+          if (isRevocation(failure)) throw failure
+        })
+      }
+      throw error
+    }
   }
 
   find(intent: NativeIntent, signal: AbortSignal): Promise<string[] | null> {
     return this.#sender.find(intent, signal)
   }
 
-  /** Everything of this installation since a time, fetched from the network first. Oldest first within a conversation. */
+  /**
+   * Everything of this installation since a time, fetched from the network first. Oldest first within a conversation. Asks
+   * whether the wallet has taken this installation off, which an open stream does not tell.
+   */
   async *walk(since: number, signal: AbortSignal): AsyncGenerator<NativeInbound> {
     const { inbox } = this.#options
+    await this.#requireAuthorized(signal)
     await inbox.syncAll(signal)
     for await (const { message } of inbox.messagesSince(since, signal)) {
       const native = await this.#read(message, 'history')
@@ -107,7 +123,7 @@ export class Member {
     while (!signal.aborted) {
       this.#report('connecting')
       try {
-        await requireAuthorized(this.#options.inbox, signal)
+        await this.#requireAuthorized(signal)
         await this.#options.inbox.listen(
           {
             opened: () => {
@@ -122,16 +138,25 @@ export class Member {
       } catch (error) {
         if (signal.aborted) return
         const failure = toXmtpError(error)
-        if (failure.code === 'installation-revoked') {
-          this.#report('loggedOut', failure.message, REMOVED_ACTION)
-          return
-        }
         this.#report('transientDisconnect', failure.message, operatorAction(failure.code))
       }
       await this.#options.context.clock.sleep(wait, signal).catch((error: unknown) => {
         if (!signal.aborted) throw error
       })
       wait = Math.min(wait * 2, RETRY_MAX_MS)
+    }
+  }
+
+  /** Ends the member where the network counts this installation no more: nothing brings that back. */
+  async #requireAuthorized(signal: AbortSignal): Promise<void> {
+    try {
+      await requireAuthorized(this.#options.inbox, signal)
+    } catch (error) {
+      if (isRevocation(error)) {
+        this.#report('loggedOut', error.message, REMOVED_ACTION)
+        this.#lifetime.abort(error)
+      }
+      throw error
     }
   }
 
@@ -197,7 +222,8 @@ export class Member {
   }
 
   #report(state: AdapterState, reason?: string, userAction?: string): void {
-    if (this.#state === 'stopped' || (this.#state === state && reason === undefined)) return
+    if (this.#state === 'stopped' || (this.#state === 'loggedOut' && state !== 'stopped')) return
+    if (this.#state === state && reason === undefined) return
     this.#state = state
     this.#options.context.enrolmentState(this.#options.id, {
       state,
@@ -205,4 +231,8 @@ export class Member {
       ...(userAction === undefined ? {} : { userAction }),
     })
   }
+}
+
+function isRevocation(error: unknown): error is XmtpError {
+  return error instanceof XmtpError && error.code === 'installation-revoked'
 }
