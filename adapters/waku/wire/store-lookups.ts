@@ -75,28 +75,40 @@ export class StoreLookups {
     this.#asking = false
   }
 
+  /** A peer that fails spoils nothing: the others are asked for what is still missing, each with its own time. */
   async #ask(lookups: Lookup[]): Promise<void> {
+    const errors: unknown[] = []
+    let missing = lookups
+    let asked = 0
     try {
-      const signal = AbortSignal.any([this.#stopped, AbortSignal.timeout(QUERY_MS)])
-      const connections = await this.#archives()
-      let missing = lookups
-      for (const connection of connections) {
-        const hashes = missing.map(({ hash }) => hash)
-        const held = await storeHolding(connection, hashes, signal)
-        for (const { settle } of missing.filter(({ hash }) => held.has(nameOf(hash)))) settle(true)
-        missing = missing.filter(({ hash }) => !held.has(nameOf(hash)))
+      for (const connection of await this.#archives()) {
         if (missing.length === 0) return
+        asked += 1
+        const held = await this.#held(connection, missing).catch((error: unknown) => void errors.push(error))
+        if (!held) continue
+        for (const { hash, settle } of missing) if (held.has(nameOf(hash))) settle(true)
+        missing = missing.filter(({ hash }) => !held.has(nameOf(hash)))
       }
-      for (const { settle } of missing) settle(connections.length > 0 ? false : null)
     } catch (error) {
-      if (!(error instanceof WakuError && error.status === 429)) {
-        for (const { fail } of lookups) fail(error)
-        return
-      }
-      this.#paidAt = this.#clock.monotonic() + BURST * INTERVAL_MS + REFUSED_MS
-      this.#waiting.unshift(...lookups)
-      if (!this.#asking) void this.#askAll()
+      errors.push(error)
     }
+    if (errors.some((error) => error instanceof WakuError && error.status === 429))
+      return this.#askLater(missing)
+    if (errors.length > 0) for (const { fail } of missing) fail(errors[0])
+    else for (const { settle } of missing) settle(asked > 0 ? false : null)
+  }
+
+  #held(connection: Connection, lookups: Lookup[]): Promise<Set<string>> {
+    const signal = AbortSignal.any([this.#stopped, AbortSignal.timeout(QUERY_MS)])
+    const hashes = lookups.map(({ hash }) => hash)
+    return storeHolding(connection, hashes, signal)
+  }
+
+  #askLater(lookups: Lookup[]): void {
+    if (lookups.length === 0) return
+    this.#paidAt = this.#clock.monotonic() + BURST * INTERVAL_MS + REFUSED_MS
+    this.#waiting.unshift(...lookups)
+    if (!this.#asking) void this.#askAll()
   }
 }
 
