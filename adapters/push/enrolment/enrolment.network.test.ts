@@ -18,6 +18,7 @@ import {
   setUp,
   states,
   walked,
+  walkInto,
 } from './testing.ts'
 
 afterEach(endAll, 60_000)
@@ -193,16 +194,41 @@ it('what is signed for another chat, badly or not at all is left out, and the re
 it('a chat that the service does not give does not keep the others from being read', async () => {
   const { sandbox, alice, bob, user } = await setUp()
   const carol = await user()
-  const { facet, id } = await enrolled(sandbox, alice)
+  const { facet, id, test } = await enrolled(sandbox, alice)
   await bob.sendText(alice.did, 'from Bob')
   const gone = await carol.sendText(alice.did, 'from Carol')
-  sandbox.faults.failWith(404, Number.POSITIVE_INFINITY, { path: gone })
-  expect(await walked(facet, id)).toEqual(['from Bob'])
+  const errors = () => test.context.logs.filter(({ level }) => level === 'error')
+  for (const heal of [true, false]) {
+    sandbox.faults.failWith(404, Number.POSITIVE_INFINITY, { path: gone })
+    for (let walk = 1; walk < 6; walk++) {
+      const texts: string[] = []
+      await expect(walkInto(texts, facet, id)).rejects.toMatchObject({ class: 'permanent', remoteCode: 404 })
+      expect(texts).toEqual(['from Bob'])
+    }
+    expect(errors()).toEqual([])
+    if (heal) sandbox.faults.healCalls()
+    // Patience begins anew when the chat could be read.
+    expect((await walked(facet, id)).sort()).toEqual(heal ? ['from Bob', 'from Carol'] : ['from Bob'])
+  }
+  expect(errors()).toHaveLength(1)
   sandbox.faults.healCalls()
   sandbox.faults.failWith(503, Number.POSITIVE_INFINITY, { path: gone })
   await expect(walked(facet, id)).rejects.toMatchObject({ class: 'retryable' })
   sandbox.faults.healCalls()
   expect((await walked(facet, id)).sort()).toEqual(['from Bob', 'from Carol'])
+}, 240_000)
+
+it('a chat whose answers are none is given up in the end', async () => {
+  const { sandbox, alice, bob, user } = await setUp()
+  const carol = await user()
+  const { facet, id } = await enrolled(sandbox, alice)
+  await bob.sendText(alice.did, 'from Bob')
+  const gone = await carol.sendText(alice.did, 'from Carol')
+  sandbox.faults.failWith(200, Number.POSITIVE_INFINITY, { path: gone })
+  for (let walk = 1; walk < 6; walk++) {
+    await expect(walked(facet, id)).rejects.toMatchObject({ remoteCode: 'malformed-answer' })
+  }
+  expect(await walked(facet, id)).toEqual(['from Bob'])
 }, 240_000)
 
 it('a wallet that makes new keys has taken its account back', async () => {

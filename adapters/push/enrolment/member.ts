@@ -8,9 +8,9 @@ import type { Profiles } from '../profiles.ts'
 import type { RestClient } from '../rest.ts'
 import type { EnrolledAccount } from './account.ts'
 import type { Groups } from './conversations.ts'
-import { invitationOf, readInvitation } from './invitations.ts'
+import { type Invitation, invitationOf, readInvitation } from './invitations.ts'
 import { holdLine, reportOf } from './line.ts'
-import { conversationIdOf, createNativeReader, isLasting, type Reading } from './reader.ts'
+import { conversationIdOf, createNativeReader, type Reading } from './reader.ts'
 import { createNativeSender, type NativeSender } from './sender.ts'
 import type { SentMessages } from './sent.ts'
 
@@ -18,6 +18,8 @@ import type { SentMessages } from './sent.ts'
 const CAPACITY = 500
 /** Messages remembered as heard, so that gaps in a chain are seen. */
 const REMEMBERED_MESSAGES = 5_000
+/** After so many walks in a row that the service does not give a chat to, what it does not give is given up. */
+const PATIENCE = 6
 /** A gap is followed back to this long before the last walk, or the opening, in milliseconds: what is older was walked. */
 const CLOCK_SKEW_MS = 120_000
 /** What is told of groups, in order; no conversation has this name. */
@@ -55,6 +57,8 @@ export function openMember(parts: MemberParts): Member {
   const sender = createNativeSender({ ...parts, clock })
   const known = boundedSet(REMEMBERED_MESSAGES)
   const lanes = new Map<string, Promise<void>>()
+  /** Walks in a row that could not read a chat, by the peer’s DID or the group’s id. */
+  const unread = new Map<string, number>()
   let floor = clock.now() - CLOCK_SKEW_MS
   let waiting = 0
   let state: AdapterState | null = null
@@ -73,7 +77,7 @@ export function openMember(parts: MemberParts): Member {
     signal: AbortSignal,
   ) {
     if (conversationIdOf(message, account.did) !== conversation) return null
-    return reader.read(message, via, signal)
+    return reader.read(message, { via, isLastTry: true }, signal)
   }
 
   async function take(message: ChainMessage, conversation: string): Promise<void> {
@@ -119,25 +123,40 @@ export function openMember(parts: MemberParts): Member {
     if (!message.success) return
     const conversation = conversationIdOf(message.data, account.did)
     if (conversation === null) return
+    enter(conversation, () => process(message.data, conversation))
+  }
+
+  /** After what is under way in the lane. */
+  function enter(name: string, work: () => Promise<void>): void {
     waiting++
-    const lane = (lanes.get(conversation) ?? Promise.resolve())
-      .then(() => process(message.data, conversation))
+    const lane = (lanes.get(name) ?? Promise.resolve())
+      .then(work)
       .catch(failed)
       .finally(() => {
         waiting--
-        if (lanes.get(conversation) === lane) lanes.delete(conversation)
+        if (lanes.get(name) === lane) lanes.delete(name)
       })
-    lanes.set(conversation, lane)
+    lanes.set(name, lane)
   }
 
-  async function hearOfGroup(event: unknown): Promise<void> {
+  function hearOfGroup(event: unknown): void {
+    if (lifetime.aborted || waiting >= CAPACITY) return
     const invitation = invitationOf(event, account.did)
-    if (invitation === null || lifetime.aborted) return
+    if (invitation) enter(GROUP_LANE, () => invited(invitation))
+  }
+
+  async function invited(invitation: Invitation): Promise<void> {
+    if (lifetime.aborted) return
     const conversation = await groups.describe(invitation.chatId, lifetime)
     await context.deliverNative(readInvitation(id, invitation, conversation, 'stream'))
   }
 
-  async function* chat(feed: Feed, since: number, signal: AbortSignal): AsyncGenerator<NativeInbound> {
+  async function* chat(
+    feed: Feed,
+    since: number,
+    isLastTry: boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<NativeInbound> {
     if (feed.kind === 'group') {
       await groups.learn(feed.chatId, feed)
       if (feed.isRequest) {
@@ -157,30 +176,51 @@ export function openMember(parts: MemberParts): Member {
         feed.kind === 'group'
           ? conversation === feed.chatId
           : conversation?.split('_').includes(feed.peer) === true
-      const reading = belongs ? await reader.read(message, 'history', signal) : null
+      const reading = belongs ? await reader.read(message, { via: 'history', isLastTry }, signal) : null
       signal.throwIfAborted()
       if (reading?.kind === 'frame') await deliverFrame(reading, message, 'history')
       if (reading?.kind === 'native') yield reading.inbound
     }
   }
 
-  /** One chat that cannot be read does not stand in the way of the others: what may go well later is returned at the end. */
-  async function* chats(
-    list: 'chats' | 'requests',
+  /** Requests are listed first: one that is accepted meanwhile is then in both lists, rather than in none. */
+  async function* feeds(signal: AbortSignal): AsyncGenerator<Feed> {
+    const requests: Feed[] = []
+    for await (const request of listFeeds(rest, account.did, 'requests', signal)) requests.push(request)
+    yield* listFeeds(rest, account.did, 'chats', signal)
+    yield* requests
+  }
+
+  /**
+   * One chat that cannot be read does not stand in the way of the others. Returns the failure while the next walk may do
+   * better: by one answer nobody can tell what is gone from what a proxy in between did not find.
+   */
+  async function* patiently(
+    feed: Feed,
     since: number,
     signal: AbortSignal,
   ): AsyncGenerator<NativeInbound, PushError | null> {
-    let failure: PushError | null = null
-    for await (const feed of listFeeds(rest, account.did, list, signal)) {
-      try {
-        yield* chat(feed, since, signal)
-      } catch (error) {
-        if (!(error instanceof PushError) || !isOfOneChat(error)) throw error
-        log.warn({ enrolment: id, code: error.code, status: error.status }, 'a Push chat could not be read')
-        if (!isLasting(error)) failure ??= error
-      }
+    const name = feed.kind === 'group' ? feed.chatId : feed.peer
+    try {
+      // Strangers could hold up every walk by messages whose keys nobody gives.
+      yield* chat(feed, since, feed.isRequest, signal)
+      unread.delete(name)
+      return null
+    } catch (error) {
+      const failure = failureOfChat(error)
+      const failures = (unread.get(name) ?? 0) + 1
+      unread.set(name, failures)
+      const details = { enrolment: id, code: failure.code, status: failure.status, failures }
+      log.warn(details, 'a Push chat could not be read')
+      if (failures < PATIENCE) return failure
+      log.error(details, 'the Push service does not give all of a chat; what it does not give is left out')
     }
-    return failure
+    try {
+      yield* chat(feed, since, true, signal)
+    } catch (error) {
+      failureOfChat(error)
+    }
+    return null
   }
 
   const { baseUrl, timeoutMs, longestPauseMs } = parts.line
@@ -195,10 +235,7 @@ export function openMember(parts: MemberParts): Member {
       prepare: (signal) => account.check(signal),
       spent: () => account.ended(),
       onChat: hear,
-      onGroup(event) {
-        const before = lanes.get(GROUP_LANE) ?? Promise.resolve()
-        lanes.set(GROUP_LANE, before.then(() => hearOfGroup(event)).catch(failed))
-      },
+      onGroup: hearOfGroup,
       report,
     },
     lifetime,
@@ -213,9 +250,8 @@ export function openMember(parts: MemberParts): Member {
         throw error
       })
       const startedAt = clock.now()
-      const inChats = yield* chats('chats', since, signal)
-      const inRequests = yield* chats('requests', since, signal)
-      const failure = inChats ?? inRequests
+      let failure: PushError | null = null
+      for await (const feed of feeds(signal)) failure = (yield* patiently(feed, since, signal)) ?? failure
       if (failure) throw failure
       floor = Math.max(floor, startedAt - CLOCK_SKEW_MS)
     },
@@ -229,7 +265,11 @@ export function openMember(parts: MemberParts): Member {
   }
 }
 
-/** An answer about this chat, rather than trouble with the service. */
-function isOfOneChat({ code, status = 0 }: PushError): boolean {
-  return code === 'malformed-answer' || (code === 'refused' && status < 500 && status !== 429)
+/** What is an answer about this chat, rather than trouble with the service. Throws all else. */
+function failureOfChat(error: unknown): PushError {
+  if (!(error instanceof PushError)) throw error
+  const { code, status = 0 } = error
+  const isAnswer = code === 'malformed-answer' || (code === 'refused' && status < 500 && status !== 429)
+  if (isAnswer) return error
+  throw error
 }

@@ -15,10 +15,14 @@ const UNENCRYPTED = 'push.org/unencrypted'
 /** Failures that are the message's or its sender's own, and stay. */
 const lasting = new Set(['wallet-without-keys', 'key-unverified', 'key-reverted', 'sdk-failed'])
 
-/** Whether it stays. Also a refusal for good, e.g. of the key of a group that the account is not in any more. */
-export function isLasting({ code, status = 0 }: PushError): boolean {
+/**
+ * Whether a message is left out because of it. On the last try also for a refusal, e.g. of the key of a group that the account
+ * is not in any more, and for what is no answer. Heard live it is the last try for the former alone: a later walk asks again.
+ */
+function isLeftOut({ code, status = 0 }: PushError, { via, isLastTry }: Try): boolean {
   const mayPass = status === 408 || status === 429 || status >= 500
-  return lasting.has(code) || (code === 'refused' && !mayPass)
+  const isNoAnswer = code === 'malformed-answer' && via === 'history'
+  return lasting.has(code) || (isLastTry && ((code === 'refused' && !mayPass) || isNoAnswer))
 }
 
 /** What a message is: an ordinary one, an envelope of Causeway, or nothing that can be shown. */
@@ -27,9 +31,15 @@ export type Reading =
   | { kind: 'frame'; frame: Uint8Array; from: string }
   | null
 
+export interface Try {
+  via: NativeInbound['via']
+  /** What the service refuses to give for a message is not asked for again: the message is left out. */
+  isLastTry: boolean
+}
+
 export interface NativeReader {
   /** Rejects only for what may go well later: one message that cannot be read never stands in the way of others. */
-  read(message: ChainMessage, via: NativeInbound['via'], signal: AbortSignal): Promise<Reading>
+  read(message: ChainMessage, attempt: Try, signal: AbortSignal): Promise<Reading>
 }
 
 /** Id of the conversation that a message is signed for; null for one that is not the account's. */
@@ -56,7 +66,7 @@ export function createNativeReader(parts: {
     return null
   }
 
-  async function objectOf(message: ChainMessage, signal: AbortSignal) {
+  async function objectOf(message: ChainMessage, attempt: Try, signal: AbortSignal) {
     // The SDK takes the sender from one field, we from another; and older proofs do not cover all that is read.
     const proof = message.encType === 'PlainText' ? /^pgpv3:/ : /^pgpv[23]:/
     if (canonicalDid(message.fromDID) !== canonicalDid(message.fromCAIP10))
@@ -66,17 +76,17 @@ export function createNativeReader(parts: {
       const { object, reason } = await account.open(message, signal)
       return object ?? omit(message, reason ?? 'undecryptable')
     } catch (error) {
-      if (!(error instanceof PushError) || !isLasting(error)) throw error
+      if (!(error instanceof PushError) || !isLeftOut(error, attempt)) throw error
       return omit(message, error.code)
     }
   }
 
   return {
-    async read(message, via, signal) {
+    async read(message, attempt, signal) {
       const from = canonicalDid(message.fromCAIP10)
       if (from === null) return null
       const to = canonicalDid(message.toCAIP10)
-      const object = await objectOf(message, signal)
+      const object = await objectOf(message, attempt, signal)
       if (object === null) return null
       if (message.messageType === 'Text' && typeof object.content === 'string') {
         const frame = decodeText(object.content)
@@ -98,7 +108,7 @@ export function createNativeReader(parts: {
           from: partyOf(from),
           own: isOwn,
           remoteTime: message.timestamp ?? 0,
-          via,
+          via: attempt.via,
           content,
           reference,
           replaces: null,

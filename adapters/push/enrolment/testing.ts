@@ -80,8 +80,13 @@ export const heard = ({ context }: TestAdapter) => context.natives.map(({ inboun
 
 export async function walked(facet: EnrolmentFacet, enrolment: string): Promise<string[]> {
   const texts: string[] = []
-  for await (const inbound of facet.walk({ enrolment, since: 0 }, neverAborted)) texts.push(textOf(inbound))
+  await walkInto(texts, facet, enrolment)
   return texts
+}
+
+/** For what a walk gives before it fails. */
+export async function walkInto(texts: string[], facet: EnrolmentFacet, enrolment: string): Promise<void> {
+  for await (const inbound of facet.walk({ enrolment, since: 0 }, neverAborted)) texts.push(textOf(inbound))
 }
 
 export const copies = (user: PushUser, text: string) =>
