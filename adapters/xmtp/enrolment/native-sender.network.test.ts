@@ -80,4 +80,4 @@ it('a message that the SDK gave up is sent again, once, under the same id', asyn
   await native.conversations.syncAll()
   const heard = (await native.conversations.getDmByInboxId(inbox.inboxId)?.messages()) ?? []
   expect(heard.filter(({ content: text }) => text === 'given up').map((message) => message.id)).toEqual([id])
-})
+}, 150_000)
