@@ -193,6 +193,8 @@ export interface NativeInbound {
   replaces: string | null
   /** `NativeIntent.transactionId` of a message that this gateway sent, where the adapter can tell. */
   transactionId: string | null
+  /** One of several messages of that transaction, and not the last: it does not tell that the transaction was sent. */
+  partial?: boolean
 }
 
 /** One message on its way out through a wallet's client. */

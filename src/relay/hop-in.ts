@@ -64,7 +64,7 @@ export function createNativeIntake(
     if (earlier || !inbound.own) return earlier
     if (transactionId !== null) {
       const id = await store.envelopeOfRemote(network, transactionAlias(enrolment, transactionId))
-      return id && (await echo(network, enrolment, alias.remoteId, id))
+      return id && (await echo(network, inbound, alias.remoteId, id))
     }
     // Whether it is ours is told by the answer of the send, if one is under way.
     await sends.settled(enrolment)
@@ -73,13 +73,15 @@ export function createNativeIntake(
 
   async function echo(
     network: string,
-    enrolment: string,
+    { enrolment, partial = false }: NativeInbound,
     remoteId: string,
     id: Uint8Array,
   ): Promise<DeliverResult> {
     const address = hopAddress(enrolment)
     const sent = (await store.deliveriesOf(id)).find((delivery) => delivery.address === address)
-    if (sent) await arrivals.settle(sent, remoteId, true)
+    // A part tells of itself alone: those after it may not have been sent.
+    if (partial) await store.addAlias(network, remoteId, id, clock.now())
+    else if (sent) await arrivals.settle(sent, remoteId, true)
     const result: DeliverResult = { outcome: 'echo', id: toHex(id) }
     arrivals.remember(network, remoteId, result)
     return result

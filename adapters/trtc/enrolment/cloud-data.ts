@@ -4,8 +4,14 @@ import { z } from 'zod'
 export interface CloudData {
   /** `MsgId` of the message that is answered, and its `MsgSeq`; null where it does not say. */
   reply: { messageId: string | null; sequence: number | null } | null
-  /** Transaction id of the gateway that sent it, and which of its messages this is. */
-  transaction: { id: string; part: number } | null
+  transaction: Transaction | null
+}
+
+/** Transaction id of the gateway that sent it, which of its messages this is, and whether more come after it. */
+export interface Transaction {
+  id: string
+  part: number
+  more: boolean
 }
 
 /** A message that is answered. */
@@ -24,7 +30,11 @@ const schema = z.looseObject({
     .nullish()
     .catch(null),
   causeway: z
-    .looseObject({ tx: z.string().regex(/^[0-9a-f]{32}$/), part: z.int().min(0).max(31) })
+    .looseObject({
+      tx: z.string().regex(/^[0-9a-f]{32}$/),
+      part: z.int().min(0).max(31),
+      more: z.boolean().default(false),
+    })
     .nullish()
     .catch(null),
 })
@@ -36,11 +46,11 @@ export function readCloudData(value: unknown): CloudData {
     reply: messageReply
       ? { messageId: messageReply.messageID || null, sequence: messageReply.messageSequence ?? null }
       : null,
-    transaction: causeway ? { id: causeway.tx, part: causeway.part } : null,
+    transaction: causeway ? { id: causeway.tx, part: causeway.part, more: causeway.more } : null,
   }
 }
 
-export function writeCloudData(transaction: { id: string; part: number }, answered: Answered | null): string {
+export function writeCloudData(transaction: Transaction, answered: Answered | null): string {
   const messageReply = answered && {
     messageID: answered.messageId,
     messageAbstract: answered.abstract,
@@ -52,7 +62,7 @@ export function writeCloudData(transaction: { id: string; part: number }, answer
   }
   return JSON.stringify({
     ...(messageReply ? { messageReply } : {}),
-    causeway: { tx: transaction.id, part: transaction.part },
+    causeway: { tx: transaction.id, part: transaction.part, ...(transaction.more ? { more: true } : {}) },
   })
 }
 

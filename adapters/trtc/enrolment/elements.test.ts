@@ -192,7 +192,7 @@ describe('elements', () => {
 
 it('CloudCustomData says what is answered and which transaction it was', () => {
   const answered = { messageId: 'a-1-2', sequence: 7, time: 1, sender: 'bob', abstract: 'hi' }
-  const transaction = { id: 'ab'.repeat(16), part: 1 }
+  const transaction = { id: 'ab'.repeat(16), part: 1, more: true }
   expect(readCloudData(writeCloudData(transaction, answered))).toEqual({
     reply: { messageId: 'a-1-2', sequence: 7 },
     transaction,

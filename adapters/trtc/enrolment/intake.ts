@@ -78,6 +78,7 @@ interface Happened {
   reference?: string | null
   replaces?: string | null
   transactionId?: string | null
+  partial?: boolean
 }
 
 export function createNativeIntake(parts: {
@@ -210,6 +211,7 @@ export function createNativeIntake(parts: {
       content,
       reference: reply?.messageId ?? null,
       transactionId: transaction && followsFrom(transaction, numbers) ? transaction.id : null,
+      partial: transaction?.more ?? false,
     }
   }
 
@@ -236,6 +238,7 @@ export function createNativeIntake(parts: {
             ? reply.messageId
             : groupMessageId(group, reply.sequence),
       transactionId: isOurs ? transaction.id : null,
+      partial: transaction?.more ?? false,
     }
   }
 

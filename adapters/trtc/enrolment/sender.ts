@@ -214,7 +214,7 @@ export function createNativeSender(parts: {
           await service.recall(own, signal)
           return { remoteIds: [recallId(replaces)] }
         }
-        const CloudCustomData = writeCloudData({ id: transactionId, part: 0 }, null)
+        const CloudCustomData = writeCloudData({ id: transactionId, part: 0, more: false }, null)
         await service.modify(own, { MsgBody: writeElements(content), CloudCustomData }, signal)
         return { remoteIds: [editId(transactionId)] }
       }
@@ -235,7 +235,8 @@ export function createNativeSender(parts: {
         }
         const numbers = messageNumbers(partKey(transactionId, part))
         // The first part answers for all.
-        const cloud = writeCloudData({ id: transactionId, part }, part === 0 ? about : null)
+        const more = part < elements.length - 1
+        const cloud = writeCloudData({ id: transactionId, part, more }, part === 0 ? about : null)
         try {
           remoteIds.push(...(await sendOne(userId, place, element, numbers, cloud, options, signal)))
         } catch (error) {
