@@ -9,6 +9,8 @@ import type { Conversations } from './types.ts'
 
 /** Of one conversation, the latest items that are told as read. */
 const LATEST = 200
+/** They end with the one that reaches this many bytes. */
+const LATEST_BYTES = 2 * 1_048_576
 
 /** What wallets do with their conversations, beside writing in them. */
 export function createConversations(
@@ -30,9 +32,9 @@ export function createConversations(
     conversation: Uint8Array,
     range: { after: number; through: number },
   ): Promise<InboxItem[]> {
-    const query = { wallet, conversation, order: 'newest' as const, limit: LATEST }
-    const { items } = await store.inbox({ ...query, after: range.through + 1 })
-    return items.filter(({ seq, direction }) => seq > range.after && direction === 'received')
+    const query = { wallet, conversation, order: 'newest' as const, limit: LATEST, maxBytes: LATEST_BYTES }
+    const { items } = await store.inbox({ ...query, after: range.through + 1, downTo: range.after })
+    return items.filter(({ direction }) => direction === 'received')
   }
 
   async function mayTell(wallet: string, { consent }: ConversationState): Promise<boolean> {

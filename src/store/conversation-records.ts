@@ -5,6 +5,8 @@ export interface InboxQuery {
   /** `oldest` first, the default: items with `seq > after`. `newest` first: items with `seq < after`. */
   order?: 'oldest' | 'newest'
   after: number
+  /** With `newest` first: only items with a higher seq. */
+  downTo?: number
   limit: number
   /** The page ends with the item that reaches this many bytes of envelopes. Absent: `limit` alone ends it. */
   maxBytes?: number

@@ -25,6 +25,8 @@ interface Range {
   conversationId: number | null
   after: number
   newest: boolean
+  /** Newest first: where the items end. */
+  downTo: number
 }
 
 export function inbox(database: Database, query: InboxQuery): InboxPage {
@@ -41,6 +43,7 @@ export function inbox(database: Database, query: InboxQuery): InboxPage {
     conversationId,
     after,
     newest: query.order === 'newest',
+    downTo: query.downTo ?? 0,
   })) {
     if (page.items.length === limit || bytes >= maxBytes || looked === SCAN)
       return { ...page, complete: false }
@@ -94,7 +97,7 @@ function* places(database: Database, range: Range): Generator<Place, void> {
     .items(range.walletId)
     .filter(
       ({ seq, conversationId }) =>
-        (range.newest ? seq < range.after : seq > range.after) &&
+        (range.newest ? seq < range.after && seq > range.downTo : seq > range.after) &&
         (range.conversationId === null || conversationId === range.conversationId),
     )
     .map(({ facts, ...item }) => ({ ...item, fromId: facts.fromId, contentType: facts.contentType }))
@@ -118,10 +121,10 @@ function indexedSql(ofConversation: boolean, newest: boolean): string {
 
 function* indexed(
   database: Database,
-  { walletId, conversationId, after, newest }: Range,
+  { walletId, conversationId, after, newest, downTo }: Range,
 ): Generator<Place, void> {
   const { indexedThrough } = database.recent
-  const bounds = newest ? [0, Math.min(after - 1, indexedThrough)] : [after, indexedThrough]
+  const bounds = newest ? [downTo, Math.min(after - 1, indexedThrough)] : [after, indexedThrough]
   const order = newest ? 'newest' : 'oldest'
   const rows =
     conversationId === null

@@ -113,6 +113,20 @@ it('a filtered page ends before it has looked at too much, and says where to go 
   expect(back).toMatchObject({ items: [{ seq: 1 }], complete: true })
 })
 
+it('newest first, a page ends where it was told to, in the indexes and before', async () => {
+  for (const indexBatch of [1, 1_000]) {
+    const store = await openStore({ indexBatch })
+    for (let number = 1; number <= 6; number++)
+      await store.accept(acceptRecord(`${number}`, { deliveries: [] }))
+    const query = { wallet: bob, limit: 10, order: 'newest' as const, after: 6, downTo: 2 }
+    for (const of of [null, conversation]) {
+      const page = await store.inbox({ ...query, conversation: of })
+      expect(page.items.map(({ seq }) => seq)).toEqual([5, 4, 3])
+      expect(page.complete).toBe(true)
+    }
+  }
+})
+
 it('consent is told without a walk through items, and what a list leaves out is not counted', () => {
   const { database, unlock } = openDatabase(`${temporaryFolder()}/store.db`)
   const record = (number: number) =>
