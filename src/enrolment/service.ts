@@ -219,14 +219,22 @@ export function createEnrolments(parts: EnrolmentParts): Enrolments {
         throw new EnrolmentError('enrolment-exists', 'The wallet is enrolled on this network')
       entry.kept = true
     }
+    let completed = false
     try {
       const { address, secret } = await facet.complete({ id, ...completion }, signal)
+      completed = true
       const wrapped = custody.wrap(secret ?? entry.secret, { id, network })
       secret?.fill(0)
       const stored = await store.completeEnrolment({ id, address, secret: wrapped })
       if (!stored) throw unknown()
       return activeOf(stored)
     } catch (error) {
+      // Open at the network, and not in the store: nobody would ever end it.
+      if (completed) {
+        await facet.close(id).catch((failure: unknown) => {
+          log.error({ network, enrolment: id, error: failure }, 'an enrolment could not be closed')
+        })
+      }
       throw translated(error, 'enrolment-signature-refused', 'The network does not take the signature')
     } finally {
       completion.handover?.fill(0)
