@@ -231,6 +231,16 @@ it('a chat whose answers are none is given up in the end', async () => {
   expect(await walked(facet, id)).toEqual(['from Bob'])
 }, 240_000)
 
+it('one that was completed and is then cancelled is closed', async () => {
+  const { sandbox, alice, bob } = await setUp()
+  const { test, facet, id } = await enrolled(sandbox, alice)
+  await facet.cancel(id)
+  expect(states(test, id).at(-1)).toBe('stopped')
+  await expect(facet.send(intentOf(id, { wallet: bob.wallet }, 'no'), neverAborted)).rejects.toMatchObject({
+    class: 'retryable',
+  })
+}, 240_000)
+
 it('a wallet that makes new keys has taken its account back', async () => {
   const { sandbox, alice, bob } = await setUp()
   const { facet, id, test, secret, account } = await enrolled(sandbox, alice)

@@ -165,6 +165,8 @@ export function createEnrolments(parts: EnrolmentParts): PushEnrolments {
       guarded(() => complete(completion, AbortSignal.any([signal, lifetime()]))),
     async cancel(id) {
       begun.delete(id)
+      // One that was completed, but not kept.
+      await guarded(() => close(id), false)
     },
     open: ({ id, account, secret }, signal) =>
       guarded(async () => {

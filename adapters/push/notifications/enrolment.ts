@@ -119,7 +119,9 @@ export function withNotifications(
       return { address: own.did, secret: new TextEncoder().encode(NO_SECRET) }
     },
     async cancel(id) {
-      if (!begun.delete(id)) await messages.cancel(id)
+      if (begun.delete(id)) return
+      await leave(id)
+      await messages.cancel(id)
     },
     async open(enrolment, signal) {
       const { id, address, secret } = enrolment
@@ -148,13 +150,19 @@ export function withNotifications(
     async *walk(query, signal) {
       const { enrolment, since } = query
       const entry = open.get(enrolment)
-      if (!entry?.notificationsOnly) yield* messages.walk(query, signal)
-      if (!entry) return
+      let failure: unknown = null
       try {
-        yield* feeds.walk(enrolment, entry.did, since, AbortSignal.any([signal, lifetime()]))
+        if (!entry?.notificationsOnly) yield* messages.walk(query, signal)
       } catch (error) {
-        throw toAdapterError(error, false)
+        // Messages that cannot be read do not keep notifications from being read.
+        failure = error
       }
+      try {
+        if (entry) yield* feeds.walk(enrolment, entry.did, since, AbortSignal.any([signal, lifetime()]))
+      } catch (error) {
+        failure ??= error
+      }
+      if (failure !== null) throw toAdapterError(failure, false)
     },
     async stop() {
       begun.clear()

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { Wallet } from 'ethers'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import type { EnrolmentFacet, NativeInbound } from '../../../src/adapter/index.ts'
+import { AdapterError, type EnrolmentFacet, type NativeInbound } from '../../../src/adapter/index.ts'
 import { createRecordingContext, type RecordingContext } from '../../../src/adapter/testing/context.ts'
 import { waitFor } from '../../../src/adapter/testing/wait.ts'
 import { configSchema } from '../config.ts'
@@ -40,7 +40,12 @@ afterAll(async () => {
 
 /** What is asked of the other kind of enrolment. */
 const asked: string[] = []
-beforeEach(() => void asked.splice(0))
+/** What a walk of the other kind fails with. */
+let walkFailure: AdapterError | null = null
+beforeEach(() => {
+  asked.splice(0)
+  walkFailure = null
+})
 
 const note = (what: string) => asked.push(what)
 const messages: StoppableEnrolments = {
@@ -56,6 +61,7 @@ const messages: StoppableEnrolments = {
   async *walk() {
     note('walk')
     yield* []
+    if (walkFailure) throw walkFailure
   },
   stop: async () => {},
 }
@@ -280,6 +286,14 @@ it('come beside its messages to a wallet that handed over its key', async () => 
   await notify(subscriber.did, 'beside messages')
   await arrived(part, 'beside messages')
   expect((await walked(part, id)).map(titleOf)).toContain('beside messages')
+  walkFailure = new AdapterError('retryable', 'A chat cannot be read', { remoteCode: 404 })
+  const found: string[] = []
+  const walk = async () => {
+    for await (const inbound of part.facet.walk({ enrolment: id, since: 0 }, neverAborted))
+      found.push(titleOf(inbound))
+  }
+  await expect(walk()).rejects.toBe(walkFailure)
+  expect(found).toContain('beside messages')
   // Its state is that of its messages.
   expect(part.context.enrolmentStates).toEqual([])
   await part.facet.close(id)
@@ -287,6 +301,15 @@ it('come beside its messages to a wallet that handed over its key', async () => 
   await notify(subscriber.did, 'opened again')
   await arrived(part, 'opened again')
   await part.facet.revoke({ ...request, address, secret: secret! }, neverAborted)
-  expect(asked).toEqual(['begin', 'complete', 'walk', 'close', 'open', 'revoke'])
+  expect(asked).toEqual(['begin', 'complete', 'walk', 'walk', 'close', 'open', 'revoke'])
+  await part.stop()
+})
+
+it('are not followed any more when what was completed is cancelled', async () => {
+  const part = startPart()
+  const { id } = await enrol(part)
+  await part.facet.cancel(id)
+  expect(asked).toEqual(['cancel'])
+  expect(await walked(part, id)).toEqual([])
   await part.stop()
 })
