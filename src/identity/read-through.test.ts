@@ -49,4 +49,21 @@ describe('ReadThrough', () => {
     await cache.get('c')
     expect(loads).toBe(9)
   })
+
+  it('is bounded by the size of the values too, the least recently used goes first', async () => {
+    const loads: string[] = []
+    const cache = new ReadThrough({
+      max: 100,
+      load: async (key) => {
+        loads.push(key)
+        return key
+      },
+      size: { max: 10, of: (value) => value.length },
+    })
+    for (const key of ['aaaa', 'bbbb', 'aaaa', 'cccc', 'aaaa', 'cccc', 'bbbb']) await cache.get(key)
+    expect(loads).toEqual(['aaaa', 'bbbb', 'cccc', 'bbbb'])
+    const tooLarge = 'd'.repeat(11)
+    for (const key of [tooLarge, tooLarge]) expect(await cache.get(key)).toBe(key)
+    expect(loads.slice(4)).toEqual([tooLarge, tooLarge])
+  })
 })

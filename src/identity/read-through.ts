@@ -11,14 +11,21 @@ export class ReadThrough<Value> {
   readonly #cache: LRUCache<string, Promise<Value>>
   readonly #load: (key: string) => Promise<Value>
   readonly #keep: (value: Value) => boolean
+  readonly #sizeOf: ((value: Value) => number) | null
 
-  /** `max`: largest number of keys; the least recently used one goes first. */
+  /**
+   * `max`: largest number of keys; the least recently used one goes first. `size`: the same for the sum of what `of` says of the
+   * values, each at least 1.
+   */
   constructor(options: {
     max: number
     load: (key: string) => Promise<Value>
     keep?: (value: Value) => boolean
+    size?: { max: number; of: (value: Value) => number }
   }) {
-    this.#cache = new LRUCache({ max: options.max })
+    const { max, size } = options
+    this.#cache = new LRUCache(size ? { max, maxSize: size.max, sizeCalculation: () => 1 } : { max })
+    this.#sizeOf = size?.of ?? null
     this.#load = options.load
     this.#keep = options.keep ?? (() => true)
   }
@@ -42,6 +49,11 @@ export class ReadThrough<Value> {
     }
     loading.then((value) => {
       if (!this.#keep(value)) drop()
+      else if (this.#sizeOf !== null && this.#cache.peek(key) === loading) {
+        // Anew, because the size of a value that is there stays what it was.
+        this.#cache.delete(key)
+        this.#cache.set(key, loading, { size: this.#sizeOf(value) })
+      }
     }, drop)
     return loading
   }

@@ -5,6 +5,8 @@ import type { RelayContext } from './parts.ts'
 
 /** Wallets whose choices are kept in memory. */
 const CACHED_WALLETS = 50_000
+/** What they denied and muted, of all of them together. */
+const CACHED_CHOICES = 500_000
 
 /** What wallets chose for whom they hear from, asked before anything is sent to them. */
 export interface Consents {
@@ -37,6 +39,7 @@ export function createConsents({ store }: Pick<RelayContext, 'store'>): Consents
   const known = new ReadThrough<Rules>({
     max: CACHED_WALLETS,
     load: async (wallet) => rulesOf(await store.inboxRules(wallet)),
+    size: { max: CACHED_CHOICES, of: ({ denied, muted }) => 1 + denied.size + muted.size },
   })
 
   async function verdictOf(
