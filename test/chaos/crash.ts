@@ -2,27 +2,18 @@
  * Kills the gateway with SIGKILL at random moments while wallets send over HTTP and over the networks themselves, starts it
  * again on the same data, and compares at the end what was promised with what is there.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../../src/adapter/testing/index.ts'
 import { quantile } from '../../src/bench/statistics.ts'
-import { databaseViolations, storedInboxes } from './database.ts'
-import { createGatewayProcess, freePort, type GatewayProcess } from './gateway-process.ts'
-import { copyViolations, createLedger, doubledIn, missingFrom, shownTwice } from './ledger.ts'
-import { chaosNetworks, type RunningNetwork } from './networks/index.ts'
-import { createInboxReader, createPerson, type InboxReader, type Person } from './people.ts'
+import { type Broken, compare, startCrew } from './crew.ts'
+import type { GatewayProcess } from './gateway-process.ts'
+import { createLedger } from './ledger.ts'
+import { createInboxReader, type InboxReader } from './people.ts'
 import { type SeededRandom, seededRandom } from './random.ts'
-import {
-  converged,
-  countWays,
-  gatewayValues,
-  journeysOf,
-  startTraffic,
-  type Traffic,
-  type Ways,
-} from './traffic.ts'
+import { converged, countWays, startTraffic, type Traffic, type Ways } from './traffic.ts'
 
 /** Share of kills that hit the gateway while it starts. */
 const KILLED_AT_START = 0.25
@@ -65,7 +56,7 @@ export interface CrashReport {
   recoveryMs: { p50: number; p99: number; longest: number }
   seconds: number
   /** Broken promises by sort; `violations` has them in words. */
-  broken: { lost: number; inInboxTwice: number; shownTwice: number; relayedTwice: number; other: number }
+  broken: Broken
   /** Broken promises. Empty when all hold. */
   violations: string[]
   /** Where databases and archives were left. */
@@ -94,29 +85,7 @@ async function run(
 ): Promise<CrashReport> {
   const startedAt = performance.now()
   const random = seededRandom(options.seed)
-  const networks: RunningNetwork[] = []
-  for (const name of options.networks) {
-    const folder = join(directory, name)
-    await mkdir(folder)
-    const network = await chaosNetworks[name]?.start({ random: random.fork(name), directory: folder })
-    if (!network) throw new RangeError(`no network "${name}" in the harness`)
-    networks.push(network)
-    stopping.push(() => network.stop())
-  }
-  const gateway = await createGatewayProcess({
-    directory,
-    port: await freePort(),
-    values: gatewayValues(networks),
-  })
-  stopping.push(() => gateway.kill())
-  gateway.spawn()
-  await gateway.ready()
-  for (const network of networks) await network.connectGateway(gateway.port)
-  const people: Person[] = []
-  for (const name of ['Ada', 'Ben', 'Cleo']) people.push(await createPerson(name, gateway.url))
-  stopping.push(() => Promise.all(people.map((person) => person.close())))
-  await Promise.all(networks.flatMap((network) => people.map((person) => network.join(person))))
-
+  const { networks, gateway, people } = await startCrew(options.networks, random, directory, stopping)
   const ledger = createLedger()
   const traffic = startTraffic({ people, networks, ledger, random: random.fork('traffic') })
   stopping.push(() => traffic.stop())
@@ -132,28 +101,7 @@ async function run(
   const restartedAt = performance.now()
   const open = await converged(gateway, ledger, readers)
   const convergedAfterMs = Math.round(performance.now() - restartedAt)
-  const twiceShown = shownTwice(people)
-  const relayedTwice: string[] = []
-  let repeats = 0
-  for (const network of networks) {
-    const copies = await network.copies(people)
-    const journeys = await journeysOf(ledger, copies)
-    const result = copyViolations({ network: network.adapter, copies, ledger, journeys })
-    relayedTwice.push(...result.violations)
-    repeats += result.repeats
-  }
-  await Promise.all(people.map((person) => person.close()))
-  await gateway.stop()
-  const file = join(gateway.dataDirectory, 'causeway.db')
-  // What was shown in the course of the run has to lie there still.
-  const inboxes = [...readers, ...(await storedInboxes(file, people))]
-  const lost = [...new Set(missingFrom(ledger, inboxes))]
-  const inInboxTwice = [...new Set(doubledIn(inboxes))]
-  const other = [
-    ...open,
-    ...people.flatMap(({ name, complaints }) => complaints.map((text) => `${name}: ${text}`)),
-    ...databaseViolations(file),
-  ]
+  const { repeats, broken, violations } = await compare({ networks, gateway, people }, ledger, readers, open)
   return {
     seed: options.seed,
     networks: options.networks,
@@ -168,14 +116,8 @@ async function run(
       longest: Math.round(Math.max(0, ...kills.startTimes)),
     },
     seconds: Math.round((performance.now() - startedAt) / 1000),
-    broken: {
-      lost: lost.length,
-      inInboxTwice: inInboxTwice.length,
-      shownTwice: twiceShown.length,
-      relayedTwice: relayedTwice.length,
-      other: other.length,
-    },
-    violations: [...lost, ...inInboxTwice, ...twiceShown, ...relayedTwice, ...other],
+    broken,
+    violations,
   }
 }
 

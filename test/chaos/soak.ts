@@ -2,27 +2,18 @@
  * Mixed traffic over several networks for minutes, while one fault after another lies between the gateway and each of them;
  * at the end everything that was promised is compared with what is there.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../../src/adapter/testing/index.ts'
-import { databaseViolations, storedInboxes } from './database.ts'
-import { createGatewayProcess, freePort } from './gateway-process.ts'
-import { copyViolations, createLedger, doubledIn, missingFrom, shownTwice } from './ledger.ts'
-import { chaosNetworks, type FaultKind, type RunningNetwork } from './networks/index.ts'
-import { createInboxReader, createPerson, type InboxReader, type Person } from './people.ts'
+import { type Broken, compare, startCrew } from './crew.ts'
+import { createLedger } from './ledger.ts'
+import type { FaultKind, RunningNetwork } from './networks/index.ts'
+import { createInboxReader, type InboxReader } from './people.ts'
 import { type SeededRandom, seededRandom } from './random.ts'
 import { residentBytes } from './resident.ts'
-import {
-  converged,
-  countWays,
-  gatewayValues,
-  journeysOf,
-  startTraffic,
-  type Traffic,
-  type Ways,
-} from './traffic.ts'
+import { converged, countWays, startTraffic, type Traffic, type Ways } from './traffic.ts'
 
 /** Of a fault, and of the peace between two of one network, in milliseconds. */
 const FAULT_MS = [1_000, 8_000] as const
@@ -55,7 +46,7 @@ export interface SoakReport {
   repeats: number
   /** Resident memory of the gateway after the first quarter of the run, and at its end, bytes. */
   memory: { early: number; end: number }
-  broken: { lost: number; inInboxTwice: number; shownTwice: number; relayedTwice: number; other: number }
+  broken: Broken
   /** Broken promises. Empty when all hold. */
   violations: string[]
 }
@@ -77,29 +68,7 @@ async function run(
   stopping: (() => Promise<unknown>)[],
 ): Promise<SoakReport> {
   const random = seededRandom(options.seed)
-  const networks: RunningNetwork[] = []
-  for (const name of options.networks) {
-    const folder = join(directory, name)
-    await mkdir(folder)
-    const network = await chaosNetworks[name]?.start({ random: random.fork(name), directory: folder })
-    if (!network) throw new RangeError(`no network "${name}" in the harness`)
-    networks.push(network)
-    stopping.push(() => network.stop())
-  }
-  const gateway = await createGatewayProcess({
-    directory,
-    port: await freePort(),
-    values: gatewayValues(networks),
-  })
-  stopping.push(() => gateway.kill())
-  gateway.spawn()
-  await gateway.ready()
-  for (const network of networks) await network.connectGateway(gateway.port)
-  const people: Person[] = []
-  for (const name of ['Ada', 'Ben', 'Cleo']) people.push(await createPerson(name, gateway.url))
-  stopping.push(() => Promise.all(people.map((person) => person.close())))
-  await Promise.all(networks.flatMap((network) => people.map((person) => network.join(person))))
-
+  const { networks, gateway, people } = await startCrew(options.networks, random, directory, stopping)
   const ledger = createLedger()
   const readers = people.map(createInboxReader)
   const traffic = startTraffic({
@@ -116,16 +85,16 @@ async function run(
   })
 
   /** A fault that could not be put or healed ends the run. */
-  const broken = new AbortController()
+  const failed = new AbortController()
   const over = AbortSignal.any([
     AbortSignal.timeout(options.minutes * 60_000),
-    broken.signal,
+    failed.signal,
     ...(options.signal ? [options.signal] : []),
   ])
   const hurting = Promise.all(
     networks.map((network) => hurt(network, random.fork(`faults of ${network.name}`), over)),
   )
-  hurting.catch(() => broken.abort())
+  hurting.catch(() => failed.abort())
   const early = await watch({ options, over, traffic, readers, pid: gateway.pid })
   const faults = Object.fromEntries(
     (await hurting).map((kinds, place) => [
@@ -141,27 +110,7 @@ async function run(
   const convergedAfterMs = Math.round(performance.now() - endedAt)
   const end = residentBytes(gateway.pid())
 
-  const twiceShown = shownTwice(people)
-  const relayedTwice: string[] = []
-  let repeats = 0
-  for (const network of networks) {
-    const copies = await network.copies(people)
-    const journeys = await journeysOf(ledger, copies)
-    const result = copyViolations({ network: network.adapter, copies, ledger, journeys })
-    relayedTwice.push(...result.violations)
-    repeats += result.repeats
-  }
-  await Promise.all(people.map((person) => person.close()))
-  await gateway.stop()
-  const file = join(gateway.dataDirectory, 'causeway.db')
-  const inboxes = [...readers, ...(await storedInboxes(file, people))]
-  const lost = [...new Set(missingFrom(ledger, inboxes))]
-  const inInboxTwice = [...new Set(doubledIn(inboxes))]
-  const other = [
-    ...open,
-    ...people.flatMap(({ name, complaints }) => complaints.map((text) => `${name}: ${text}`)),
-    ...databaseViolations(file),
-  ]
+  const { repeats, broken, violations } = await compare({ networks, gateway, people }, ledger, readers, open)
   return {
     seed: options.seed,
     networks: options.networks,
@@ -171,14 +120,8 @@ async function run(
     convergedAfterMs,
     repeats,
     memory: { early, end },
-    broken: {
-      lost: lost.length,
-      inInboxTwice: inInboxTwice.length,
-      shownTwice: twiceShown.length,
-      relayedTwice: relayedTwice.length,
-      other: other.length,
-    },
-    violations: [...lost, ...inInboxTwice, ...twiceShown, ...relayedTwice, ...other],
+    broken,
+    violations,
   }
 }
 
